@@ -1,0 +1,70 @@
+"""Write the rules' pages, `docs/rules/*.md`, from the rules; `--check` writes nothing and fails where one is out of date."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from keel_lint import pages
+from keel_lint.rule import Registry, RuleInfo
+
+FOLDER = Path(__file__).parent / "rules"
+ENGINES = {"celery": "Celery", "temporal": "Temporal", "keel": "keel-lint"}
+FIXES = {"safe": "safe", "unsafe": "unsafe", "displayonly": "shown", None: ""}
+
+
+def contents(registry: Registry) -> dict[str, str]:
+    """The text of every page by file name."""
+    rules = list(registry.rules.values())
+    return {"README.md": table(rules)} | {info.page: pages.page(info) for info in rules}
+
+
+def table(rules: list[RuleInfo]) -> str:
+    """The list of all rules."""
+    rows = [
+        f"| [{info.code}]({info.page}) | {info.slug} | {info.title} | {ENGINES[info.engine]} | {info.group} "
+        f"| {'on' if info.on_by_default else 'off'} | {FIXES[info.fix]} |"
+        for info in rules
+    ]
+    columns = ("code", "name", "what it finds", "engine", "group", "default", "fix")
+    head = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
+    return "\n".join(["# Rules", "", *head, *rows, ""])
+
+
+def stale(wanted: dict[str, str], folder: Path) -> list[str]:
+    """The names of pages that are missing, out of date, or of a rule that is no more."""
+    there = {file.name: file.read_text(encoding="utf-8") for file in folder.glob("*.md")}
+    return sorted(name for name in {*wanted, *there} if wanted.get(name) != there.get(name))
+
+
+def write(wanted: dict[str, str], folder: Path) -> None:
+    """Write the pages that are out of date and remove those of rules that are no more."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in stale(wanted, folder):
+        if name in wanted:
+            (folder / name).write_text(wanted[name], encoding="utf-8", newline="\n")
+        else:
+            (folder / name).unlink()
+
+
+def main() -> int:
+    """Run the script; returns its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; status 1 where a page is out of date")
+    arguments = parser.parse_args()
+    registry = Registry.installed()
+    if registry.broken:
+        print(*(f"error: {pack.reason}" for pack in registry.broken), sep="\n", file=sys.stderr)
+        return 2
+    wanted = contents(registry)
+    if not arguments.check:
+        write(wanted, FOLDER)
+        return 0
+    outdated = stale(wanted, FOLDER)
+    print(*(f"out of date: docs/rules/{name}" for name in outdated), sep="\n", file=sys.stderr, end="\n" if outdated else "")
+    return 1 if outdated else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Rules for Celery: one file a rule."""

@@ -1,0 +1,1 @@
+"""Rules for Temporal: one file a rule."""

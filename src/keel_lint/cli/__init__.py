@@ -1,0 +1,98 @@
+"""The command line: its commands, and what becomes of an error that none of them handles.
+
+A command is a module here: `configure` gives a parser its arguments, `run` takes them and returns the exit status. Only the module
+of the command that was asked for is imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import NoReturn
+
+from keel_lint import __version__
+
+ISSUES = "https://github.com/keel-lint/keel-lint/issues"
+COMMANDS = {"check": "Check files and folders.", "rule": "Explain a rule, or all of them."}
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (without the program's name; the process's own by default) and return the exit status.
+
+    Raises `SystemExit` after `--help`, `--version` and usage errors, as argparse does.
+    """
+    arguments = parse(sys.argv[1:] if argv is None else argv)
+    try:
+        status: int = import_module(f"{__name__}.{arguments.command}").run(arguments)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:  # the last resort: a crash is said, never silent
+        return _crashed(error, verbose=getattr(arguments, "verbose", False))
+    return status
+
+
+def _crashed(error: Exception, *, verbose: bool) -> int:
+    if verbose:
+        import traceback
+
+        traceback.print_exc()
+    hint = "" if verbose else " with what `-v` shows"
+    print(f"error: keel-lint {__version__} failed: {type(error).__name__}: {error}", file=sys.stderr)
+    print(f"This is a bug in keel-lint; please report it{hint}: {ISSUES}", file=sys.stderr)
+    return 2
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments of `argv`. Raises `SystemExit` with status 2 and a line on stderr where they make no sense."""
+    chosen = next((word for word in argv if not word.startswith("-")), "")
+    parser = _parser(chosen)
+    if chosen and chosen not in COMMANDS and Path(chosen).exists():
+        parser.error(f"no such command: {chosen}; did you mean `keel-lint check {chosen}`?")
+    arguments = parser.parse_args(_with_optional_values(argv))
+    if arguments.command is None:
+        parser.print_help(sys.stderr)
+        parser.exit(2)
+    return arguments
+
+
+def _with_optional_values(argv: Sequence[str]) -> list[str]:
+    """`--add-noqa` takes a value only with `=`: the path after it is a path."""
+    options = argv[: argv.index("--")] if "--" in argv else argv
+    return ["--add-noqa=" if word == "--add-noqa" else word for word in options] + list(argv[len(options) :])
+
+
+def _parser(chosen: str) -> argparse.ArgumentParser:
+    description = "Find what will go wrong in Celery and Temporal code before it runs."
+    parser = _Parser(prog="keel-lint", description=description, formatter_class=_Help, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"keel-lint {__version__}")
+    commands = parser.add_subparsers(dest="command", title="commands", metavar="<command>", parser_class=_Parser)
+    for name, text in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text, formatter_class=_Help, allow_abbrev=False)
+        if name == chosen:
+            import_module(f"{__name__}.{name}").configure(command)
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}\n\nTry `{self.prog} --help`.\n")
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Options as they are typed: `--[no-]fix`, `--add-noqa[=REASON]`, and a value named once for both spellings."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=34)
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        if isinstance(action, argparse.BooleanOptionalAction):
+            return f"--[no-]{action.option_strings[0][2:]}"
+        if action.nargs == "?":
+            return f"{action.option_strings[0]}[={action.metavar}]"
+        return f"{', '.join(action.option_strings)} {self._format_args(action, action.dest.upper())}"

@@ -1,0 +1,316 @@
+"""A definition under judgement: its LibCST tree, and what a rule can ask about it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, TypeVar
+
+import libcst as cst
+
+from keel_lint.finding import Finding, Span
+from keel_lint.index.facts import Call
+from keel_lint.index.facts import Definition as DefinitionFacts
+from keel_lint.jobs.values import fold
+
+if TYPE_CHECKING:
+    from keel_lint.finding import Applicability, Hop
+    from keel_lint.fixing import FixBuilder
+    from keel_lint.flow import Flow
+    from keel_lint.jobs import Jobs
+    from keel_lint.jobs.tasks import Task
+    from keel_lint.rule import Rule
+
+N = TypeVar("N", bound=cst.CSTNode)
+
+_SCOPES = (cst.FunctionDef, cst.ClassDef, cst.Lambda)
+_TRIVIA = ("whitespace", "leading_lines", "lines_after", "header", "footer", "lpar", "rpar", "trailing", "indent", "newline")
+
+
+class Unparsable(Exception):
+    """LibCST refuses the definition. `offset` is the byte in the file at which it stops."""
+
+    def __init__(self, reason: str, offset: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.offset = offset
+
+
+class Definition:
+    """One definition with its tree. `path` is relative to the project; `fact` is what the index knows of it."""
+
+    def __init__(self, jobs: Jobs, flow: Flow, path: str, position: int) -> None:
+        """Parse the definition; raises `Unparsable`."""
+        self.jobs = jobs
+        self.flow = flow
+        self.project = jobs.project
+        self.path = path
+        self.position = position
+        self.source = self.project.source(path)
+        self.facts = self.project.facts(path)
+        self.fact = self.facts.definitions[position]
+        self.findings: list[Finding] = []
+        self._module, self._shift, self.can_fix = _parse(self.source.text, self.fact, self.source.newline)
+        self.node = _judged(self._module, self.fact)
+        self._parents: dict[int, cst.CSTNode] = {}
+        self.order = list(self._flatten())
+
+    # -- the tree ---------------------------------------------------------------------------------------------------------
+
+    def _flatten(self) -> Iterator[tuple[bool, cst.CSTNode]]:
+        """Every node twice, when it is entered (true) and when it is left, in source order; iterative: trees can be deep."""
+        stack: list[tuple[bool, cst.CSTNode]] = [(True, self.node)]
+        while stack:
+            entering, node = stack.pop()
+            yield entering, node
+            if not entering:
+                continue
+            stack.append((False, node))
+            inside = list(children(node))
+            for child in inside:
+                self._parents[id(child)] = node
+            stack.extend((True, child) for child in reversed(inside))
+
+    def parent(self, node: cst.CSTNode) -> cst.CSTNode | None:
+        """The node that holds `node`; `None` for the definition itself."""
+        return self._parents.get(id(node))
+
+    def ancestors(self, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+        """The nodes round `node`, innermost first."""
+        above = self.parent(node)
+        while above is not None:
+            yield above
+            above = self.parent(above)
+
+    def nearest(self, node: cst.CSTNode, *kinds: type[N]) -> N | None:
+        """The innermost node of one of these kinds round `node`."""
+        return next((above for above in self.ancestors(node) if isinstance(above, kinds)), None)
+
+    def find_all(self, kind: type[N], root: cst.CSTNode | None = None) -> Iterator[N]:
+        """Every node of a kind in the definition, or below `root`, in source order."""
+        if root is None:
+            return (node for entering, node in self.order if entering and isinstance(node, kind))
+        return (node for node in descendants(root) if isinstance(node, kind))
+
+    # -- text and positions -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _spans(self) -> dict[int, tuple[int, int]]:
+        from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
+
+        found = MetadataWrapper(self._module, unsafe_skip_copy=True).resolve(ByteSpanPositionProvider)
+        return {id(node): (span.start + self._shift, span.start + span.length + self._shift) for node, span in found.items()}
+
+    def span(self, node: cst.CSTNode) -> tuple[int, int]:
+        """The bytes of a node in `Source.text`, without the parentheses and blanks round it."""
+        return self._spans[id(node)]
+
+    def code(self, node: cst.CSTNode) -> str:
+        """The source text of a node."""
+        return self._module.code_for_node(node).strip()
+
+    # -- names and values -------------------------------------------------------------------------------------------------
+
+    def name(self, node: cst.CSTNode) -> str | None:
+        """The canonical dotted name of a name or attribute: through imports, re-exports and aliases; `None` where it is local."""
+        written = dotted(node)
+        if written is None or self._is_bound_by_expression(node, written.partition(".")[0]):
+            return None
+        symbol = self.project.resolve(self.path, written, self.scope(node))
+        return None if symbol.state == "local" else symbol.name
+
+    def called(self, call: cst.Call) -> str | None:
+        """The canonical dotted name of what a call calls."""
+        return self.name(call.func)
+
+    def value(self, node: cst.CSTNode) -> object:
+        """The value of a constant expression, `UNKNOWN` for any other."""
+        scope = self.scope(node)
+        return fold(self.code(node), lambda name: self.jobs.tasks.constant(self.path, name, scope))
+
+    def _is_bound_by_expression(self, node: cst.CSTNode, head: str) -> bool:
+        """Whether a comprehension or lambda round the node binds its first part."""
+        for above in self.ancestors(node):
+            if isinstance(above, (cst.ListComp, cst.SetComp, cst.GeneratorExp, cst.DictComp)):
+                targets = (loop.target for loop in _loops(above.for_in))
+                if any(name.value == head for target in targets for name in _names_in(target)):
+                    return True
+            elif isinstance(above, _SCOPES):
+                return False
+        return False
+
+    def scope(self, node: cst.CSTNode) -> int:
+        """The position, in the index, of the function or class in whose body a node stands; -1 at module level."""
+        below: cst.CSTNode = node
+        for above in self.ancestors(node):
+            if isinstance(above, _SCOPES) and below is above.body:
+                return self._scope_positions[id(above)]
+            below = above
+        return self.fact.parent if self.fact.kind != "statement" else -1
+
+    @cached_property
+    def _scope_positions(self) -> dict[int, int]:
+        """Each function, class and lambda of the tree with its position in the index: the n-th of that name in its scope."""
+        waiting = _positions_by_name(self.facts.definitions)
+        positions: dict[int, int] = {id(self.node): self.position}
+        seen: Counter[tuple[int, str]] = Counter()
+        for entering, node in self.order:
+            if not entering or not isinstance(node, _SCOPES) or node is self.node:
+                continue
+            name = "<lambda>" if isinstance(node, cst.Lambda) else node.name.value
+            parent = self._parent_position(node, positions)
+            candidates = [p for p in waiting.get((parent, name), ()) if self.fact.start <= self.facts.definitions[p].start < self.fact.end]
+            index = min(seen[parent, name], len(candidates) - 1)
+            seen[parent, name] += 1
+            positions[id(node)] = candidates[index] if candidates else parent
+        return positions
+
+    def _parent_position(self, node: cst.CSTNode, positions: dict[int, int]) -> int:
+        below = node
+        for above in self.ancestors(node):
+            if isinstance(above, _SCOPES) and below is above.body:
+                return positions[id(above)]
+            below = above
+        return self.fact.parent
+
+    # -- jobs -------------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def task(self) -> Task | None:
+        """The Celery task that this definition is."""
+        return self.jobs.tasks.at(self.path, self.position)
+
+    @cached_property
+    def _calls(self) -> dict[tuple[int, int], Call]:
+        return {(call.start, call.end): call for call in self.facts.calls if self.fact.start <= call.start < self.fact.end}
+
+    def call_fact(self, call: cst.Call) -> Call | None:
+        """What the index knows of a call."""
+        return self._calls.get(self.span(call))
+
+    # -- reporting --------------------------------------------------------------------------------------------------------
+
+    def fix(self, title: str, applicability: Applicability) -> FixBuilder:
+        """Begin a fix."""
+        from keel_lint.fixing import FixBuilder
+
+        return FixBuilder(self, title, applicability)
+
+    def report(
+        self, rule: Rule, where: cst.CSTNode | tuple[int, int], message: str, fix: FixBuilder | None, hops: tuple[Hop, ...]
+    ) -> None:
+        """Add a finding; see `Rule.report`."""
+        start, end = where if isinstance(where, tuple) else self.span(where)
+        span = self.source.span(start, end)
+        built = fix.build() if fix is not None and self.can_fix else None
+        self.findings.append(
+            Finding(
+                rule.code, rule.slug, rule.group, message, self.project.absolute(self.path), span, span.row,
+                self._qualname(start), built, hops,
+            )  # fmt: skip
+        )
+
+    def _qualname(self, offset: int) -> str:
+        inside = [d for d in self.facts.definitions if d.start <= offset < d.end and d.name not in {"", "<lambda>"}]
+        return inside[-1].qualname if inside else ""
+
+    def span_of(self, start: int, end: int) -> Span:
+        """A span of the file between two byte offsets."""
+        return self.source.span(start, end)
+
+
+def dotted(node: cst.CSTNode) -> str | None:
+    """The dotted text of a name or attribute; `None` for any other expression."""
+    parts: list[str] = []
+    while isinstance(node, cst.Attribute):
+        parts.append(node.attr.value)
+        node = node.value
+    if not isinstance(node, cst.Name):
+        return None
+    return ".".join([node.value, *reversed(parts)])
+
+
+def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """The nodes directly in a node, without blanks, comments and punctuation; decorators before what they decorate."""
+    for name in _fields(type(node)):
+        value = getattr(node, name)
+        if isinstance(value, cst.CSTNode):
+            yield value
+        elif isinstance(value, (list, tuple)):
+            yield from (item for item in value if isinstance(item, cst.CSTNode))
+
+
+def descendants(root: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """Every node below `root` and itself, in source order."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(reversed(list(children(node))))
+
+
+@lru_cache(maxsize=None)
+def _fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
+    names = [field.name for field in dataclasses.fields(kind) if not any(word in field.name for word in _TRIVIA)]
+    return tuple(sorted(names, key=lambda name: name != "decorators"))
+
+
+def _loops(loop: cst.CompFor) -> Iterator[cst.CompFor]:
+    current: cst.CompFor | None = loop
+    while current is not None:
+        yield current
+        current = current.inner_for_in
+
+
+def _names_in(target: cst.CSTNode) -> Iterator[cst.Name]:
+    return (node for node in descendants(target) if isinstance(node, cst.Name))
+
+
+@lru_cache(maxsize=8)
+def _positions_by_name(definitions: tuple[DefinitionFacts, ...]) -> dict[tuple[int, str], list[int]]:
+    found: dict[tuple[int, str], list[int]] = {}
+    for position in sorted(range(len(definitions)), key=lambda index: definitions[index].start):
+        found.setdefault((definitions[position].parent, definitions[position].name), []).append(position)
+    return found
+
+
+def _parse(text: bytes, fact: DefinitionFacts, newline: str) -> tuple[cst.Module, int, bool]:
+    """The module that holds one definition, how far its offsets are from the file's, and whether it can be fixed.
+
+    An indented definition stands under one `if 1:` line per level, in the file's own indentation, so that new code fits in.
+    """
+    line_start = max(text.rfind(b"\n", 0, fact.start), text.rfind(b"\r", 0, fact.start)) + 1
+    indentation = text[line_start : fact.start].decode("utf-8", "replace")
+    if indentation.strip(" \t\f"):
+        line_start, indentation = fact.start, ""
+    header = _header(indentation, max(fact.depth, 1), newline) if indentation else ""
+    code = header + text[line_start : fact.end].decode("utf-8", "replace")
+    shift = line_start - len(header.encode())
+    try:
+        module = cst.parse_module(code)
+    except cst.ParserSyntaxError as error:
+        rows = code.splitlines(keepends=True)
+        before = "".join(rows[: error.raw_line - 1]) + rows[error.raw_line - 1][: error.raw_column] if error.raw_line <= len(rows) else code
+        raise Unparsable(error.message, min(len(before.encode()) + shift, fact.end)) from error
+    except RecursionError as error:
+        raise Unparsable("nests too deeply", fact.start) from error
+    return module, shift, module.code == code
+
+
+def _header(indentation: str, levels: int, newline: str) -> str:
+    width, uneven = divmod(len(indentation), levels)
+    if uneven or not width:
+        return f"if 1:{newline}"
+    return "".join(f"{indentation[: width * level]}if 1:{newline}" for level in range(levels))
+
+
+def _judged(module: cst.Module, fact: DefinitionFacts) -> cst.CSTNode:
+    """The judged statement: below the `if 1:` lines."""
+    node: cst.CSTNode = module.body[0]
+    while isinstance(node, cst.If) and isinstance(node.test, cst.Integer) and isinstance(node.body, cst.IndentedBlock):
+        if fact.kind != "statement" and not node.body.body:
+            break
+        node = node.body.body[0]
+    return node

@@ -1,0 +1,630 @@
+"""Which files a project has, which of them were asked for, and which of them can matter.
+
+A path inside a project is a string: relative to the project's root, with `/` between its parts, in the file system's own bytes
+(undecodable ones as surrogates). Nothing here reads a file twice or starts a library: a run begins with this module.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import sys
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+SUFFIXES = (".py", ".pyi")
+DEFAULT_EXCLUDE = (
+    ".bzr",
+    ".direnv",
+    ".eggs",
+    ".git",
+    ".hg",
+    ".keel_lint_cache",
+    ".mypy_cache",
+    ".nox",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".svn",
+    ".tox",
+    ".venv",
+    ".vscode",
+    "__pycache__",
+    "__pypackages__",
+    "_build",
+    "buck-out",
+    "dist",
+    "node_modules",
+    "site-packages",
+    "venv",
+)
+
+WORDS = {
+    "celery": b"celery",
+    "shared_task": b"shared_task",
+    "temporalio": b"temporalio",
+    "delay": b".delay",
+    "delay_on_commit": b"delay_on_commit",
+    "apply_async": b"apply_async",
+    "send_task": b"send_task",
+    "settings": b"CELERY_",
+    "code": b"KEL",
+    "keel": b"keel:",
+}
+BITS = {name: 1 << position for position, name in enumerate(WORDS)}
+
+_SEARCHED = tuple((word, BITS[name]) for name, word in WORDS.items())
+_MASK = 4
+_SHARE = 400  # files for which another process pays: starting one costs about as much as reading and searching 200
+_MOST_PROCESSES = 4
+_DONE = b"!"
+
+_TEMPLATE = rb"(?m)^[ \t]*\{[%#]|\{\{-?[ \t]*(?:cookiecutter|copier|_copier\w*)\b"
+_CHARACTER_CLASSES = {
+    "alnum": "a-zA-Z0-9",
+    "alpha": "a-zA-Z",
+    "blank": r" \t",
+    "cntrl": r"\x00-\x1f\x7f",
+    "digit": "0-9",
+    "graph": "!-~",
+    "lower": "a-z",
+    "print": " -~",
+    "punct": r"!-/:-@\[-`{-~",
+    "space": r" \t\n\r\f\v",
+    "upper": "A-Z",
+    "xdigit": "0-9a-fA-F",
+}
+_NEVER = r"(?!)"
+
+
+class FileEntry(NamedTuple):
+    """A Python file of a project: its path, its size and when it was last changed."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+class Problem(NamedTuple):
+    """What could not be looked at, and why. `path` is as it was given, or relative to the project's root."""
+
+    path: str
+    message: str
+
+
+class Selection(NamedTuple):
+    """What was asked for: the files to report on, and what was asked for in vain.
+
+    `excluded` counts the paths that `force_exclude` took out; with it, no file left is no problem.
+    """
+
+    entries: list[FileEntry]
+    problems: list[Problem]
+    excluded: int
+
+
+class Scanned(NamedTuple):
+    """What one look at a file's content says: the words in it (`BITS`), and its digest where one was asked for."""
+
+    words: int
+    digest: bytes
+
+
+# -- Projects --
+
+
+def find_project_root(paths: Sequence[Path]) -> Path:
+    """The folder in which paths are analysed: the git top level of them all, else their common parent."""
+    groups = group_by_project(paths)
+    return next(iter(groups)) if len(groups) == 1 else _common_parent(paths)
+
+
+def group_by_project(paths: Iterable[Path]) -> dict[Path, list[Path]]:
+    """The paths by the project they lie in; those outside git form one project together."""
+    groups: dict[str | None, list[Path]] = {}
+    tops: dict[str, str | None] = {}
+    for path in paths:
+        groups.setdefault(_git_top(_absolute(path), tops), []).append(path)
+    return {_common_parent(group) if top is None else Path(top): group for top, group in groups.items()}
+
+
+def _git_top(place: str, known: dict[str, str | None]) -> str | None:
+    """The folder with a `.git` (a file, in a worktree) at or above `place`; `known` keeps the answers."""
+    if place not in known:
+        above, name = os.path.split(place)
+        known[place] = place if os.path.lexists(f"{place}/.git") else (_git_top(above, known) if name else None)
+    return known[place]
+
+
+def _common_parent(paths: Sequence[Path]) -> Path:
+    folders = [_absolute(path) if path.is_dir() else _absolute(path.parent) for path in paths]
+    return Path(os.path.commonpath(folders)) if folders else Path.cwd()
+
+
+def _absolute(path: Path) -> str:
+    """The path from the file system's root, without `..`, its symbolic links as they are written."""
+    return os.path.normpath(path.absolute())
+
+
+# -- Ignore files --
+
+
+class Patterns:
+    """The patterns of one ignore file, or of `exclude`, which is written the same way.
+
+    git's rules: the last pattern that fits decides; one without a slash (but at its end) is for names at any depth; `!` takes
+    back what an earlier one left out.
+    `base` is the folder it stands in: empty, or a path with a slash at its end.
+    """
+
+    def __init__(self, lines: Iterable[str], base: str = "") -> None:
+        self.base = base
+        self._patterns = [pattern for line in lines if (pattern := _Pattern.of(line))]
+        self._patterns.reverse()
+        self._name = _any_of(pattern.regex for pattern in self._patterns if pattern.by_name)
+        self._path = _any_of(pattern.regex for pattern in self._patterns if not pattern.by_name)
+
+    @classmethod
+    def read(cls, file: str, base: str) -> Patterns:
+        """Read an ignore file; one that cannot be read has no patterns."""
+        try:
+            with Path(file).open(encoding="utf-8-sig", errors="surrogateescape", newline="\n") as lines:
+                return cls(lines, base)
+        except OSError:
+            return cls(())
+
+    def says(self, path: str, name: str, is_folder: bool) -> bool | None:
+        """Whether the file or folder is left out; `None` where no pattern is about it (itself, not a folder round it)."""
+        below = path[len(self.base) :]
+        if not (self._name and self._name(name)) and not (self._path and self._path(below)):
+            return None
+        for pattern in self._patterns:
+            if (is_folder or not pattern.folders_only) and re.fullmatch(pattern.regex, name if pattern.by_name else below):
+                return pattern.leaves_out
+        return None
+
+
+class _Pattern(NamedTuple):
+    regex: str
+    by_name: bool
+    folders_only: bool
+    leaves_out: bool
+
+    @classmethod
+    def of(cls, line: str) -> _Pattern | None:
+        """Read a line of an ignore file; `None` for one that holds no pattern."""
+        text = _without_trailing_spaces(line.removesuffix("\n").removesuffix("\r"))
+        if text.startswith("#"):
+            return None
+        leaves_out = not text.startswith("!")
+        glob = text if leaves_out else text[1:]
+        folders_only = glob.endswith("/")
+        glob = glob.removesuffix("/")
+        if not glob:
+            return None
+        by_name = "/" not in glob
+        regex = _regex(glob if by_name else glob.removeprefix("/"), paths=not by_name)
+        return cls(f"(?s:{regex})", by_name, folders_only, leaves_out)
+
+
+def _without_trailing_spaces(text: str) -> str:
+    bare = text.rstrip(" ")
+    escaped = (len(bare) - len(bare.rstrip("\\"))) % 2 and len(bare) < len(text)
+    return bare + " " if escaped else bare
+
+
+def _any_of(regexes: Iterable[str]) -> Callable[[str], re.Match[str] | None] | None:
+    joined = "|".join(regexes)
+    return re.compile(joined).fullmatch if joined else None
+
+
+def _regex(glob: str, *, paths: bool) -> str:
+    """Translate git's wildcards to a regular expression; `**` crosses folders where `paths` is set."""
+    parts: list[str] = []
+    at = 0
+    while at < len(glob):
+        part, at = _stars(glob, at, paths) if glob[at] == "*" else _character(glob, at)
+        parts.append(part)
+    return "".join(parts)
+
+
+def _stars(glob: str, at: int, paths: bool) -> tuple[str, int]:
+    end = at
+    while glob[end : end + 1] == "*":
+        end += 1
+    alone = (at == 0 or glob[at - 1] == "/") and glob[end : end + 1] in ("", "/")
+    if not (paths and alone and end - at == 2):
+        return "[^/]*", end
+    return (".*", end) if end == len(glob) else ("(?:.*/)?", end + 1)
+
+
+def _character(glob: str, at: int) -> tuple[str, int]:
+    character = glob[at]
+    if character == "?":
+        return "[^/]", at + 1
+    if character == "[":
+        return _bracket(glob, at + 1)
+    if character == "\\":
+        return (re.escape(glob[at + 1]), at + 2) if at + 1 < len(glob) else (_NEVER, at + 1)
+    return re.escape(character), at + 1
+
+
+def _bracket(glob: str, at: int) -> tuple[str, int]:
+    """Translate what follows `[`; without its `]` the pattern fits nothing."""
+    negated = glob[at : at + 1] in ("!", "^") and at < len(glob)
+    at += negated
+    items: list[str] = []
+    first = at
+    while at < len(glob) and (glob[at] != "]" or at == first):
+        item, at = _bracket_item(glob, at)
+        items.append(item)
+    if at >= len(glob) or _NEVER in items:
+        return _NEVER, len(glob)
+    inside = "".join(items)
+    if negated:
+        return f"[^/{inside}]", at + 1
+    return (f"(?!/)[{inside}]" if inside else _NEVER), at + 1
+
+
+def _bracket_item(glob: str, at: int) -> tuple[str, int]:
+    if glob.startswith("[:", at) and (end := glob.find("]", at + 2)) > 0 and glob[end - 1] == ":":
+        return _CHARACTER_CLASSES.get(glob[at + 2 : end - 1], _NEVER), end + 1
+    low, at = _bracket_character(glob, at)
+    if glob[at : at + 1] != "-" or glob[at + 1 : at + 2] in ("", "]"):
+        return re.escape(low), at
+    high, at = _bracket_character(glob, at + 1)
+    return (f"{re.escape(low)}-{re.escape(high)}" if low <= high else ""), at
+
+
+def _bracket_character(glob: str, at: int) -> tuple[str, int]:
+    at += glob[at] == "\\" and at + 1 < len(glob)
+    return glob[at], at + 1
+
+
+class _Rules(NamedTuple):
+    """The patterns that count in a folder: `exclude`, then each `.ignore`, then each `.gitignore`, the nearest first."""
+
+    exclude: Patterns
+    plain: tuple[Patterns, ...] = ()
+    git: tuple[Patterns, ...] = ()
+
+    def within(self, folder: str, base: str, names: Collection[str]) -> _Rules:
+        """What counts in `folder`, which holds `names`. A repository of its own starts afresh."""
+        git, plain = self.git, self.plain
+        if ".git" in names:
+            git = (Patterns.read(f"{folder}/.git/info/exclude", base),)
+        if ".gitignore" in names:
+            git = (Patterns.read(f"{folder}/.gitignore", base), *git)
+        if ".ignore" in names:
+            plain = (Patterns.read(f"{folder}/.ignore", base), *plain)
+        return self._replace(plain=plain, git=git)
+
+    def leave_out(self, path: str, name: str, is_folder: bool) -> bool:
+        """Whether the file or folder is left out."""
+        for patterns in (self.exclude, *self.plain, *self.git):
+            verdict = patterns.says(path, name, is_folder)
+            if verdict is not None:
+                return verdict
+        return False
+
+
+# -- The files of a project --
+
+
+class Tree:
+    """The Python files of a project. `files` holds them by path, `problems` the folders that could not be read."""
+
+    def __init__(self, root: Path, *, respect_gitignore: bool = True, exclude: Sequence[str] = DEFAULT_EXCLUDE) -> None:
+        self.root = root
+        self.files: dict[str, FileEntry] = {}
+        self.problems: list[Problem] = []
+        self._respect_gitignore = respect_gitignore
+        self._exclude = Patterns(_below(str(root), pattern) for pattern in exclude)
+        self._links: list[FileEntry] = []
+
+    @property
+    def entries(self) -> list[FileEntry]:
+        """The files in the order of their paths."""
+        return sorted(self.files.values())
+
+    def walk(self, start: str = "") -> None:
+        """Add the files below the folder `start` (its path with a slash at its end), which itself is never left out.
+
+        Folders behind symbolic links are not entered. A file that is also reached through a link is listed under its own name.
+        """
+        pending = [(start, self._rules_above(start))]
+        while pending:
+            pending += self._walk_folder(*pending.pop())
+        self._add_links()
+
+    def _rules_above(self, start: str) -> _Rules:
+        rules = _Rules(self._exclude)
+        parts = start.split("/")[:-1] if self._respect_gitignore else []
+        for depth in range(len(parts)):
+            base = "".join(f"{part}/" for part in parts[:depth])
+            with suppress(OSError):
+                rules = rules.within(f"{self.root}/{base}", base, {entry.name for entry in (self.root / base).iterdir()})
+        return rules
+
+    def _walk_folder(self, base: str, rules: _Rules) -> list[tuple[str, _Rules]]:
+        """Add the files of one folder; returns the folders in it that are to be walked."""
+        folder = f"{self.root}/{base}"
+        found = self._listed(folder, base)
+        names = {entry.name for entry in found if entry.name[0] == "."} if self._respect_gitignore else ()
+        if names:
+            rules = rules.within(folder, base, names)
+        below: list[tuple[str, _Rules]] = []
+        for entry in found:
+            name = entry.name
+            path = base + name
+            if name.endswith(SUFFIXES) and entry.is_file():
+                if not rules.leave_out(path, name, False):
+                    self._add(path, entry)
+            elif entry.is_dir(follow_symlinks=False) and not rules.leave_out(path, name, True):
+                below.append((f"{path}/", rules))
+        return below
+
+    def _listed(self, folder: str, base: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder) as found:
+                return list(found)
+        except FileNotFoundError:  # it was there when its parent was listed
+            return []
+        except OSError as error:
+            self.problems.append(Problem(base.rstrip("/") or ".", error.strerror or str(error)))
+            return []
+
+    def _add(self, path: str, found: os.DirEntry[str]) -> None:
+        try:
+            status = found.stat()
+        except OSError:  # gone since its folder was listed
+            return
+        entry = FileEntry(path, status.st_size, status.st_mtime_ns)
+        if found.is_symlink():
+            self._links.append(entry)
+        else:
+            self.files[path] = entry
+
+    def _add_links(self) -> None:
+        seen: set[str] = set()
+        for entry in sorted(self._links):
+            target = os.path.realpath(f"{self.root}/{entry.path}")
+            if target not in seen and self._inside(target) not in self.files:
+                seen.add(target)
+                self.files[entry.path] = entry
+        self._links.clear()
+
+    def select(self, paths: Iterable[Path], *, force_exclude: bool = False) -> Selection:
+        """The files to report on when `paths` were asked for; those that the tree did not hold are added to it.
+
+        A file is taken whatever its name, a folder is looked into, even when they are excluded or ignored; with `force_exclude`
+        not when they are excluded.
+        """
+        taken: dict[str, FileEntry] = {}
+        problems: list[Problem] = []
+        excluded = 0
+        for path in paths:
+            try:
+                place, status = self._place(path)
+            except OSError as error:
+                problems.append(Problem(str(path), error.strerror or str(error)))
+                continue
+            if force_exclude and self._is_excluded(place, stat.S_ISDIR(status.st_mode)):
+                excluded += 1
+            elif stat.S_ISDIR(status.st_mode):
+                taken.update(self._under(place))
+            elif stat.S_ISREG(status.st_mode):
+                entry = FileEntry(place, status.st_size, status.st_mtime_ns)
+                taken[place] = self.files.setdefault(place, entry)
+            else:
+                problems.append(Problem(str(path), "Not a regular file"))
+        if not taken and not problems and not excluded:
+            problems.append(Problem("", "No Python files found under the given paths"))
+        return Selection(sorted(taken.values()), problems, excluded)
+
+    def _place(self, path: Path) -> tuple[str, os.stat_result]:
+        """Where `path` stands in the project: under its own name, or where a link leads if that is what the tree holds.
+
+        Raises `OSError` where there is nothing, or nothing of this project.
+        """
+        status = path.stat()
+        place = self._inside(_absolute(path))
+        if place in self.files or place == "":
+            return place, status
+        real = self._inside(os.path.realpath(path))
+        if real is not None and (place is None or real in self.files or stat.S_ISDIR(status.st_mode)):
+            return real, status
+        if place is None:
+            raise OSError(0, f"Not inside {self.root}")
+        return place, status
+
+    def _inside(self, absolute: str) -> str | None:
+        root = str(self.root)
+        if absolute == root:
+            return ""
+        prefix = root if root.endswith(os.sep) else root + os.sep
+        return absolute[len(prefix) :].replace(os.sep, "/") if absolute.startswith(prefix) else None
+
+    def _is_excluded(self, place: str, is_folder: bool) -> bool:
+        parts = place.split("/") if place else []
+        return any(
+            self._exclude.says("/".join(parts[: depth + 1]), name, is_folder or depth + 1 < len(parts))
+            for depth, name in enumerate(parts)
+        )
+
+    def _under(self, place: str) -> dict[str, FileEntry]:
+        start = f"{place}/" if place else ""
+        found = {path: entry for path, entry in self.files.items() if path.startswith(start)}
+        if found:
+            return found
+        self.walk(start)
+        return {path: entry for path, entry in self.files.items() if path.startswith(start)}
+
+
+def discover(root: Path, *, respect_gitignore: bool = True, exclude: Sequence[str] = DEFAULT_EXCLUDE) -> Tree:
+    """List the Python files of the project at `root`, which must be absolute.
+
+    Left out: what `exclude` names (patterns as in `.gitignore`, seen from the root), and with `respect_gitignore` what the
+    project's `.gitignore`, `.git/info/exclude` and `.ignore` files name. They count outside a git repository too, so that a
+    copy of the project is checked as the project is; a user's own global ignore file does not.
+    """
+    tree = Tree(root, respect_gitignore=respect_gitignore, exclude=exclude)
+    tree.walk()
+    return tree
+
+
+def _below(root: str, pattern: str) -> str:
+    """An `exclude` pattern seen from the root: `./docs` and the absolute path of a folder in it are anchored there."""
+    if pattern.startswith(f"{root}/"):
+        return pattern[len(root) :]
+    return pattern[1:] if pattern.startswith("./") else pattern
+
+
+# -- What a file is --
+
+
+def is_test_code(path: str) -> bool:
+    """Whether a path names test code: anything below a folder `tests`, and the file names that pytest and Django look for."""
+    if "/tests/" in path or path.startswith("tests/"):
+        return True
+    name = path[path.rfind("/") + 1 :]
+    return name.startswith(("test_", "conftest.py", "tests.py")) or name.endswith(("_test.py", "_test.pyi"))
+
+
+def is_template(path: str, raw: bytes) -> bool:
+    """Whether a file that is no valid Python is a template of Python: cookiecutter, copier, plain Jinja."""
+    return "{{" in path or "{%" in path or re.search(_TEMPLATE, raw) is not None
+
+
+# -- Searching bytes --
+
+
+def search(raw: bytes) -> int:
+    """The words that stand in a file's content, as a sum of `BITS`."""
+    return sum([bit for word, bit in _SEARCHED if word in raw])
+
+
+def read_file(path: str, size: int = 0) -> bytes:
+    """The content of a file that should hold `size` bytes; raises `OSError`."""
+    file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+    try:
+        raw = os.read(file, size + 1)
+        if len(raw) <= size:
+            return raw
+        pieces = [raw]
+        while piece := os.read(file, 1 << 18):
+            pieces.append(piece)
+        return b"".join(pieces)
+    finally:
+        os.close(file)
+
+
+def content_digest(raw: bytes) -> bytes:
+    """The 16 bytes that stand for a file's content."""
+    from hashlib import blake2b
+
+    return blake2b(raw, digest_size=16).digest()
+
+
+def read_and_search(root: Path, entries: Sequence[FileEntry], *, digests: bool = False) -> dict[str, Scanned]:
+    """Search the content of the files for `WORDS`; a file that cannot be read is left out."""
+
+    def look(raw: bytes) -> bytes:
+        return search(raw).to_bytes(_MASK, "little") + (content_digest(raw) if digests else b"")
+
+    answers = _look_into(root, entries, look, _MASK + 16 * digests)
+    return {path: Scanned(int.from_bytes(answer[:_MASK], "little"), answer[_MASK:]) for path, answer in answers.items()}
+
+
+def files_containing(root: Path, words: Sequence[bytes], entries: Sequence[FileEntry]) -> dict[bytes, list[str]]:
+    """The paths of the files in which each of the words stands anywhere; each file is read once."""
+    bits = [(word, 1 << position) for position, word in enumerate(words)]
+    width = len(words) // 8 + 1
+
+    def look(raw: bytes) -> bytes:
+        return sum([bit for word, bit in bits if word in raw]).to_bytes(width, "little")
+
+    masks = {path: int.from_bytes(answer, "little") for path, answer in _look_into(root, entries, look, width).items()}
+    return {word: [path for path, mask in masks.items() if mask & bit] for word, bit in bits}
+
+
+def _look_into(root: Path, entries: Sequence[FileEntry], look: Callable[[bytes], bytes], width: int) -> dict[str, bytes]:
+    """What `look` says of each file's content, always `width` bytes; in several processes where that pays."""
+    unreadable, readable = b"\0", b"\1"
+
+    def records(part: Sequence[FileEntry]) -> bytes:
+        found: list[bytes] = []
+        for path, size, _ in part:
+            try:
+                found.append(readable + look(read_file(f"{root}/{path}", size)))
+            except OSError:
+                found.append(unreadable + bytes(width))
+        return b"".join(found)
+
+    parts = _spread(entries)
+    answers = [forked(partial(records, part)) for part in parts[1:]]
+    joined = b"".join([records(parts[0]), *(answer() for answer in answers)])
+    step = width + 1
+    paths = (entry.path for part in parts for entry in part)
+    return {
+        path: joined[start + 1 : start + step]
+        for path, start in zip(paths, range(0, len(joined), step), strict=True)
+        if joined[start : start + 1] == readable
+    }
+
+
+# -- A second processor --
+
+
+def forked(work: Callable[[], bytes]) -> Callable[[], bytes]:
+    """Start `work` in a process of its own; the function returned waits for what it returns.
+
+    Where that cannot be done, or the process ends without an answer, the function returned does the work itself.
+    """
+    if not _can_fork():
+        return work
+    reader, writer = os.pipe()
+    try:
+        child = os.fork()
+    except OSError:
+        os.close(reader)
+        os.close(writer)
+        return work
+    if child == 0:
+        _answer(work, writer)
+    os.close(writer)
+
+    def wait() -> bytes:
+        with os.fdopen(reader, "rb") as pipe:
+            answer = pipe.read()
+        with suppress(ChildProcessError):
+            os.waitpid(child, 0)
+        return answer[:-1] if answer.endswith(_DONE) else work()
+
+    return wait
+
+
+def _answer(work: Callable[[], bytes], writer: int) -> NoReturn:
+    """The life of the child: nothing of the parent's may be flushed, closed or reported a second time."""
+    try:
+        with os.fdopen(writer, "wb") as pipe:
+            pipe.write(work() + _DONE)
+    finally:
+        os._exit(0)
+
+
+def _can_fork() -> bool:
+    """Whether a bare fork is sound: on Linux, with one thread, and where a second processor is there to use."""
+    if sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2:
+        return False
+    threading = sys.modules.get("threading")
+    return threading is None or threading.active_count() == 1
+
+
+def _spread(entries: Sequence[FileEntry]) -> list[Sequence[FileEntry]]:
+    processors = len(os.sched_getaffinity(0)) if _can_fork() else 1
+    count = max(1, min(processors, _MOST_PROCESSES, len(entries) // _SHARE))
+    return [entries[part::count] for part in range(count)]

@@ -1,0 +1,20 @@
+"""Facts that cross functions and files."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from keel_lint.flow.transactions import Transactions
+from keel_lint.jobs import Jobs
+
+
+class Flow:
+    """The flow facts of one project, each computed when a rule first asks."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+
+    @cached_property
+    def transactions(self) -> Transactions:
+        """Which calls run inside an open database transaction."""
+        return Transactions(self._jobs.project)

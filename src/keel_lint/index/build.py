@@ -1,0 +1,518 @@
+"""Source to `ModuleFacts`, by tree-sitter, in one pass over the tree with an explicit stack (trees can be very deep)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from tree_sitter import Language, Node, Parser
+
+from keel_lint.index import roles
+from keel_lint.index.facts import (
+    MODULE,
+    Argument,
+    Assignment,
+    Block,
+    Call,
+    Decorator,
+    Definition,
+    Import,
+    Kind,
+    ModuleFacts,
+    Parameter,
+)
+
+VALUE_LIMIT = 4000
+DEEP = 100
+_DIRECTIVES = (b"noqa", b"keel:", b"ruff:")
+_PATTERNS = frozenset({"pattern_list", "tuple_pattern", "list_pattern", "list_splat_pattern", "as_pattern_target", "parenthesized_expression"})
+_PARAMETER_KINDS = {"list_splat_pattern": "vararg", "dictionary_splat_pattern": "kwarg"}
+_LEAVES = frozenset({"identifier", "integer", "float", "true", "false", "none", "ellipsis", "pass_statement", "string_content"})
+
+
+def index(text: bytes) -> ModuleFacts:
+    """The facts of a module given as UTF-8 without byte order mark. Never fails on broken syntax: `has_error` says so."""
+    root = _parser().parse(text).root_node
+    builder = _Builder(text)
+    builder.walk(root)
+    return builder.facts(root.has_error)
+
+
+@lru_cache(maxsize=1)
+def _parser() -> Parser:
+    import tree_sitter_python
+
+    return Parser(Language(tree_sitter_python.language()))
+
+
+class _At(NamedTuple):
+    """Where the walk stands: the scope, the `with` block in it, and the indented blocks round it."""
+
+    scope: int
+    block: int
+    indents: int
+    awaited: bool = False
+
+
+class _Draft:
+    """A definition while its body is being walked."""
+
+    def __init__(self, kind: Kind, name: str, qualname: str, parent: int, at: _At, start: int, node: Node) -> None:
+        self.kind, self.name, self.qualname, self.parent = kind, name, qualname, parent
+        self.start, self.end, self.depth = start, node.end_byte, at.indents
+        self.has_error = node.has_error
+        self.outer = -1
+        self.name_span = (start, start)
+        self.body_start = node.end_byte
+        self.is_async = False
+        self.nesting = self.deep = 0
+        self.decorators: tuple[Decorator, ...] = ()
+        self.bases: tuple[Argument, ...] = ()
+        self.parameters: tuple[Parameter, ...] = ()
+        self.returns = ""
+        self.roles: set[str] = set()
+
+    def freeze(self) -> Definition:
+        return Definition(
+            self.kind, self.name, self.qualname, self.parent, self.outer, self.start, self.end, *self.name_span,
+            self.body_start, self.is_async, self.depth, self.nesting, self.decorators, self.bases, self.parameters,
+            self.returns, tuple(sorted(self.roles)), self.has_error,
+        )  # fmt: skip
+
+
+class _Builder:
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        self.imports: list[Import] = []
+        self.drafts: list[_Draft] = []
+        self.blocks: list[Block] = []
+        self.calls: list[Call] = []
+        self.assignments: list[Assignment] = []
+        self.bindings: dict[int, set[str]] = {}
+        self.exported: tuple[str, ...] | None = None
+        self.comments: list[tuple[int, int]] = []
+        self.modules: dict[str, str] = {}
+        self.stack: list[tuple[Node, _At, int]] = []
+        self.deep = 0
+        self.handlers: dict[str, Callable[[Node, _At], None]] = {
+            "import_statement": self.import_statement,
+            "import_from_statement": self.import_from,
+            "future_import_statement": lambda node, at: None,
+            "decorated_definition": self.decorated,
+            "function_definition": self.function,
+            "class_definition": self.class_,
+            "lambda": self.lambda_,
+            "with_statement": self.with_,
+            "call": self.call,
+            "await": self.await_,
+            "expression_statement": self.expression_statement,
+            "assignment": self.assignment,
+            "named_expression": self.named_expression,
+            "for_statement": self.for_,
+            "as_pattern": self.as_pattern,
+            "global_statement": lambda node, at: None,
+            "nonlocal_statement": lambda node, at: None,
+            "block": self.block,
+            "comment": self.comment,
+        }
+
+    def facts(self, has_error: bool) -> ModuleFacts:
+        return ModuleFacts(
+            tuple(self.imports),
+            tuple(draft.freeze() for draft in self.drafts),
+            tuple(self.blocks),
+            tuple(self.calls),
+            tuple(self.assignments),
+            {scope: tuple(sorted(names)) for scope, names in self.bindings.items()},
+            self.exported,
+            has_error,
+            tuple(self.comments),
+        )
+
+    # -- the walk ---------------------------------------------------------------------------------------------------------
+
+    def walk(self, root: Node) -> None:
+        at = _At(MODULE, -1, 0)
+        stack, handlers = self.stack, self.handlers
+        stack.extend((child, at, 0) for child in root.named_children[::-1])
+        while stack:
+            node, at, deep = stack.pop()
+            kind = node.type
+            if kind in _LEAVES:
+                continue
+            self.deep = deep + 1
+            if deep > DEEP:
+                self.note_depth(at.scope)
+            handler = handlers.get(kind)
+            if handler is not None:
+                handler(node, at)
+            else:
+                deep += 1
+                for child in node.named_children[::-1]:
+                    stack.append((child, at, deep))  # noqa: PERF401 -- an append beats a generator here, measured
+
+    def push(self, nodes: Iterable[Node], at: _At) -> None:
+        deep = self.deep
+        self.stack.extend([(node, at, deep) for node in nodes][::-1])
+
+    def descend(self, node: Node, at: _At) -> None:
+        self.push(node.named_children, at)
+
+    def note_depth(self, scope: int) -> None:
+        """Remember how deep the syntax of the definitions round here nests; shallow ones are not worth the time."""
+        while scope != MODULE:
+            draft = self.drafts[scope]
+            draft.nesting = max(draft.nesting, self.deep - draft.deep)
+            scope = draft.parent
+
+    def slice(self, node: Node) -> str:
+        return self.text[node.start_byte : node.end_byte].decode("utf-8", "replace")
+
+    def bind(self, scope: int, name: str) -> None:
+        self.bindings.setdefault(scope, set()).add(name)
+
+    def bind_pattern(self, scope: int, pattern: Node | None) -> None:
+        if pattern is None:
+            return
+        if pattern.type == "identifier":
+            self.bind(scope, self.slice(pattern))
+        elif pattern.type in _PATTERNS:
+            for child in pattern.named_children:
+                self.bind_pattern(scope, child)
+
+    def give_role(self, scope: int, role: str | None) -> None:
+        if role is not None and scope != MODULE:
+            self.drafts[self.drafts[scope].outer].roles.add(role)
+
+    # -- names ------------------------------------------------------------------------------------------------------------
+
+    def dotted(self, node: Node | None) -> str:
+        """The dotted text of an expression; see `facts.Call.callee`."""
+        parts: list[str] = []
+        while node is not None:
+            if node.type == "identifier":
+                parts.append(self.slice(node))
+                break
+            if node.type == "attribute":
+                name = node.child_by_field_name("attribute")
+                parts.append("." + (self.slice(name) if name is not None else "?"))
+                node = node.child_by_field_name("object")
+            elif node.type == "call":
+                parts.append("()")
+                node = node.child_by_field_name("function")
+            elif node.type == "subscript":
+                parts.append("[]")
+                node = node.child_by_field_name("value")
+            else:
+                parts.append("?")
+                break
+        return "".join(reversed(parts))
+
+    def canonical(self, dotted: str) -> str:
+        """A dotted name with its first part read through the module-level imports seen so far."""
+        head, _, rest = dotted.partition(".")
+        target = self.modules.get(head, head)
+        return f"{target}.{rest}" if rest else target
+
+    # -- imports ----------------------------------------------------------------------------------------------------------
+
+    def add_import(self, name: str, module: str, attribute: str, node: Node, at: _At) -> None:
+        self.imports.append(Import(name, module, attribute, at.scope, node.start_byte, node.end_byte))
+        if at.scope == MODULE:
+            self.modules[name] = f"{module}.{attribute}" if attribute else module
+
+    def import_statement(self, node: Node, at: _At) -> None:
+        for child in node.named_children:
+            if child.type == "dotted_name":
+                head = self.slice(child).partition(".")[0]
+                self.add_import(head, head, "", node, at)
+            elif child.type == "aliased_import":
+                name, alias = child.child_by_field_name("name"), child.child_by_field_name("alias")
+                if name is not None and alias is not None:
+                    self.add_import(self.slice(alias), self.slice(name), "", node, at)
+
+    def import_from(self, node: Node, at: _At) -> None:
+        module_node = node.child_by_field_name("module_name")
+        module = "".join(self.slice(module_node).split()) if module_node is not None else ""
+        for child in node.children_by_field_name("name"):
+            if child.type == "dotted_name":
+                self.add_import(self.slice(child), module, self.slice(child), node, at)
+            elif child.type == "aliased_import":
+                name, alias = child.child_by_field_name("name"), child.child_by_field_name("alias")
+                if name is not None and alias is not None:
+                    self.add_import(self.slice(alias), module, self.slice(name), node, at)
+        if any(child.type == "wildcard_import" for child in node.named_children):
+            self.add_import("*", module, "*", node, at)
+
+    # -- definitions ------------------------------------------------------------------------------------------------------
+
+    def draft(self, kind: Kind, name: str, at: _At, start: int, node: Node) -> int:
+        parent = self.drafts[at.scope] if at.scope != MODULE else None
+        qualname = f"{parent.qualname}.{name}" if parent is not None else name
+        made = _Draft(kind, name, qualname, at.scope, at, start, node)
+        position = len(self.drafts)
+        made.deep = self.deep
+        self.drafts.append(made)
+        made.outer = position if parent is None or self.judged_alone(parent) else parent.outer
+        return position
+
+    def judged_alone(self, parent: _Draft) -> bool:
+        """Whether what stands in `parent` is judged by itself: methods of a class that does not matter."""
+        return parent.kind == "class" and self.drafts[parent.outer].kind == "class" and not parent.roles
+
+    def decorated(self, node: Node, at: _At) -> None:
+        definition = node.child_by_field_name("definition")
+        if definition is None:
+            return self.descend(node, at)
+        decorators = [child for child in node.named_children if child.type == "decorator"]
+        self.push((child for child in node.named_children if child.type == "comment"), at)
+        for decorator in decorators:
+            self.push(decorator.named_children, at)
+        made = tuple(self.decorator(decorator) for decorator in decorators)
+        if definition.type == "class_definition":
+            return self.class_(definition, at, made, node.start_byte)
+        return self.function(definition, at, made, node.start_byte)
+
+    def decorator(self, node: Node) -> Decorator:
+        expression = next((child for child in node.named_children if child.type != "comment"), None)
+        if expression is not None and expression.type == "call":
+            arguments = tuple(self.arguments(expression))
+            return Decorator(self.dotted(expression.child_by_field_name("function")), arguments, node.start_byte, node.end_byte)
+        return Decorator(self.dotted(expression), None, node.start_byte, node.end_byte)
+
+    def function(self, node: Node, at: _At, decorators: tuple[Decorator, ...] = (), start: int | None = None) -> None:
+        name_node = node.child_by_field_name("name")
+        name = self.slice(name_node) if name_node is not None else ""
+        self.bind(at.scope, name)
+        position = self.draft("function", name, at, node.start_byte if start is None else start, node)
+        draft = self.drafts[position]
+        draft.is_async = node.children[0].type == "async"
+        draft.decorators = decorators
+        self.finish_header(draft, node, name_node)
+        returns = node.child_by_field_name("return_type")
+        draft.returns = self.slice(returns) if returns is not None else ""
+        self.parameters(draft, position, node.child_by_field_name("parameters"), at)
+        for decorator in decorators:
+            self.give_role(position, roles.of_decorator(self.canonical(decorator.callee)))
+        self.push_body(node, position, at)
+
+    def class_(self, node: Node, at: _At, decorators: tuple[Decorator, ...] = (), start: int | None = None) -> None:
+        name_node = node.child_by_field_name("name")
+        name = self.slice(name_node) if name_node is not None else ""
+        self.bind(at.scope, name)
+        position = self.draft("class", name, at, node.start_byte if start is None else start, node)
+        draft = self.drafts[position]
+        draft.decorators = decorators
+        self.finish_header(draft, node, name_node)
+        superclasses = node.child_by_field_name("superclasses")
+        if superclasses is not None:
+            draft.bases = tuple(self.arguments_of(superclasses))
+            self.push(superclasses.named_children, at)
+        if draft.outer == position:
+            draft.roles.update(self.class_roles(draft, node))
+        self.push_body(node, position, at)
+
+    def class_roles(self, draft: _Draft, node: Node) -> Iterator[str]:
+        found = [roles.of_decorator(self.canonical(decorator.callee)) for decorator in draft.decorators]
+        found += [roles.of_base(base.text) for base in draft.bases if not base.keyword]
+        yield from (role for role in found if role is not None)
+        body = node.child_by_field_name("body")
+        if body is None or b"activity" not in self.text[node.start_byte : node.end_byte]:
+            return
+        for child in body.named_children:
+            if child.type == "decorated_definition" and self.is_activity(child):
+                yield "activity"
+
+    def is_activity(self, node: Node) -> bool:
+        decorators = (child for child in node.named_children if child.type == "decorator")
+        return any(roles.of_decorator(self.canonical(self.decorator(child).callee)) == "activity" for child in decorators)
+
+    def lambda_(self, node: Node, at: _At) -> None:
+        position = self.draft("function", "<lambda>", at, node.start_byte, node)
+        parameters = node.child_by_field_name("parameters")
+        self.parameters(self.drafts[position], position, parameters, at)
+        body = node.child_by_field_name("body")
+        if body is not None:
+            self.drafts[position].body_start = body.start_byte
+            self.push((body,), _At(position, -1, at.indents))
+
+    def finish_header(self, draft: _Draft, node: Node, name_node: Node | None) -> None:
+        if name_node is not None:
+            draft.name_span = (name_node.start_byte, name_node.end_byte)
+        body = node.child_by_field_name("body")
+        if body is not None:
+            draft.body_start = body.start_byte
+
+    def push_body(self, node: Node, position: int, at: _At) -> None:
+        body = node.child_by_field_name("body")
+        # A comment can stand between the header and the body.
+        self.push((child for child in node.named_children if child.type == "comment"), at)
+        if body is not None:
+            self.push((body,), _At(position, -1, at.indents))
+
+    def parameters(self, draft: _Draft, position: int, node: Node | None, at: _At) -> None:
+        if node is None:
+            return
+        keyword_only = False
+        made: list[Parameter] = []
+        for child in node.named_children:
+            if child.type == "positional_separator":
+                made = [Parameter(known.name, "posonly", known.annotation, known.default) for known in made]
+            elif child.type == "keyword_separator":
+                keyword_only = True
+            elif child.type != "comment":
+                made.append(self.parameter(child, keyword_only))
+                keyword_only = keyword_only or made[-1].kind == "vararg"
+                self.bind(position, made[-1].name)
+                self.push_default(child, at)
+        draft.parameters = tuple(made)
+
+    def parameter(self, node: Node, keyword_only: bool) -> Parameter:
+        kind, annotation, default = "kwonly" if keyword_only else "plain", "", ""
+        name: Node | None = node
+        if node.type in {"default_parameter", "typed_default_parameter", "typed_parameter"}:
+            name = node.child_by_field_name("name") or node.named_children[0]
+            annotation = self.field(node, "type")
+            default = self.field(node, "value")
+        if name is not None and name.type in _PARAMETER_KINDS:
+            kind = _PARAMETER_KINDS[name.type]
+            name = name.named_children[0] if name.named_children else None
+        return Parameter(self.slice(name) if name is not None else "", kind, annotation, default)  # type: ignore[arg-type]
+
+    def push_default(self, node: Node, at: _At) -> None:
+        value = node.child_by_field_name("value")
+        if value is not None:
+            self.push((value,), at)
+
+    def field(self, node: Node, name: str) -> str:
+        child = node.child_by_field_name(name)
+        return self.slice(child) if child is not None else ""
+
+    # -- statements and expressions ---------------------------------------------------------------------------------------
+
+    def block(self, node: Node, at: _At) -> None:
+        self.push(node.named_children, _At(at.scope, at.block, at.indents + 1))
+
+    def with_(self, node: Node, at: _At) -> None:
+        clause = next((child for child in node.named_children if child.type == "with_clause"), None)
+        body = node.child_by_field_name("body")
+        if clause is None or body is None:
+            return self.descend(node, at)
+        items = tuple(self.with_item(item) for item in clause.named_children if item.type == "with_item")
+        position = len(self.blocks)
+        self.blocks.append(
+            Block(items, node.children[0].type == "async", at.scope, at.block, node.start_byte, node.end_byte)
+        )
+        self.push((body,), _At(at.scope, position, at.indents))
+        self.push(clause.named_children, at)
+        return None
+
+    def with_item(self, node: Node) -> tuple[str, str]:
+        value = node.child_by_field_name("value")
+        if value is not None and value.type == "as_pattern" and value.named_children:
+            value = value.named_children[0]
+        return (self.dotted(value).removesuffix("()"), self.slice(value)) if value is not None else ("?", "")
+
+    def call(self, node: Node, at: _At) -> None:
+        function = node.child_by_field_name("function")
+        callee = self.dotted(function)
+        role = roles.of_call(callee)
+        self.give_role(at.scope, role)
+        kept = tuple(self.arguments(node)) if callee.rpartition(".")[2] in roles.KEPT_ARGUMENTS else ()
+        self.calls.append(Call(callee, node.start_byte, node.end_byte, at.scope, at.block, at.awaited, kept))
+        self.descend(node, at._replace(awaited=False) if at.awaited else at)
+
+    def await_(self, node: Node, at: _At) -> None:
+        self.push(node.named_children, _At(at.scope, at.block, at.indents, awaited=True))
+
+    def arguments(self, call: Node) -> Iterator[Argument]:
+        node = call.child_by_field_name("arguments")
+        if node is None:
+            return
+        if node.type == "generator_expression":
+            yield Argument("", self.slice(node)[:VALUE_LIMIT], node.start_byte, node.end_byte)
+            return
+        yield from self.arguments_of(node)
+
+    def arguments_of(self, node: Node) -> Iterator[Argument]:
+        for child in node.named_children:
+            if child.type == "comment":
+                continue
+            keyword, value = self.argument_parts(child)
+            yield Argument(keyword, self.slice(value)[:VALUE_LIMIT], child.start_byte, child.end_byte)
+
+    def argument_parts(self, node: Node) -> tuple[str, Node]:
+        if node.type == "keyword_argument":
+            value = node.child_by_field_name("value")
+            return self.field(node, "name"), value if value is not None else node
+        if node.type in {"list_splat", "dictionary_splat"} and node.named_children:
+            return "*" if node.type == "list_splat" else "**", node.named_children[0]
+        return "", node
+
+    def expression_statement(self, node: Node, at: _At) -> None:
+        if at.scope == MODULE and self.matters(node):
+            position = self.draft("statement", "", at, node.start_byte, node)
+            draft = self.drafts[position]
+            draft.roles.update(role for role in self.statement_roles(node) if role is not None)
+            draft.qualname = ""
+        self.descend(node, at)
+
+    def matters(self, node: Node) -> bool:
+        return any(role is not None for role in self.statement_roles(node))
+
+    def statement_roles(self, node: Node) -> Iterator[str | None]:
+        """The roles of a module-level statement: from what it assigns and from every call in it."""
+        waiting = list(node.named_children)
+        while waiting:
+            child = waiting.pop()
+            if child.type == "assignment":
+                yield roles.of_target(self.dotted(child.child_by_field_name("left")))
+            elif child.type == "call":
+                yield roles.of_call(self.dotted(child.child_by_field_name("function")))
+            if child.type not in _LEAVES and child.type not in {"lambda", "string"}:
+                waiting.extend(child.named_children)
+
+    def assignment(self, node: Node, at: _At) -> None:
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        self.bind_pattern(at.scope, left)
+        if left is not None and left.type in {"identifier", "attribute"} and self.keeps(left, at):
+            self.keep_assignment(node, left, right, at)
+        self.descend(node, at)
+
+    def keeps(self, left: Node, at: _At) -> bool:
+        return left.type == "attribute" or at.scope == MODULE or self.drafts[at.scope].kind == "class"
+
+    def keep_assignment(self, node: Node, left: Node, right: Node | None, at: _At) -> None:
+        value = self.text[right.start_byte : right.end_byte] if right is not None else b""
+        target = self.dotted(left)
+        self.assignments.append(
+            Assignment(
+                target, self.field(node, "type"), value[:VALUE_LIMIT].decode("utf-8", "replace"), len(value) > VALUE_LIMIT,
+                at.scope, node.start_byte, node.end_byte,
+            )  # fmt: skip
+        )
+        if target == "__all__" and right is not None and at.scope == MODULE:
+            self.exported = tuple(self.strings(right))
+
+    def strings(self, node: Node) -> Iterator[str]:
+        for child in node.named_children:
+            if child.type == "string":
+                yield self.slice(child).strip("\"'")
+
+    def named_expression(self, node: Node, at: _At) -> None:
+        self.bind_pattern(at.scope, node.child_by_field_name("name"))
+        self.descend(node, at)
+
+    def for_(self, node: Node, at: _At) -> None:
+        self.bind_pattern(at.scope, node.child_by_field_name("left"))
+        self.descend(node, at)
+
+    def as_pattern(self, node: Node, at: _At) -> None:
+        self.bind_pattern(at.scope, node.child_by_field_name("alias"))
+        self.descend(node, at)
+
+    def comment(self, node: Node, at: _At) -> None:  # noqa: ARG002
+        text = self.text[node.start_byte : node.end_byte]
+        if any(word in text.lower() for word in _DIRECTIVES):
+            self.comments.append((node.start_byte, node.end_byte))

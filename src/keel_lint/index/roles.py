@@ -1,0 +1,60 @@
+"""Why a definition can matter: the words that give it a role.
+
+A role only says that the definition is worth a closer look; `jobs` decides what it really is.
+"""
+
+from __future__ import annotations
+
+DISPATCHES = frozenset({"delay", "apply_async", "delay_on_commit", "apply_async_on_commit", "send_task"})
+SIGNATURES = frozenset({"s", "si", "signature", "subtask"})
+ACTIVITY_CALLS = frozenset(
+    f"{verb}_{kind}{how}"
+    for verb in ("execute", "start")
+    for kind in ("activity", "local_activity")
+    for how in ("", "_class", "_method")
+)
+WORKFLOW_STARTS = frozenset({"execute_workflow", "start_workflow", "signal_with_start", "execute_child_workflow", "start_child_workflow"})
+TASK_DECORATORS = frozenset({"task", "shared_task", "periodic_task"})
+SETTINGS_CALLS = frozenset({"config_from_object", "Celery", "setup_celery"})
+
+_CALL_ROLES: dict[str, str] = {
+    **dict.fromkeys(DISPATCHES, "dispatch"),
+    **dict.fromkeys(SIGNATURES, "signature"),
+    **dict.fromkeys(ACTIVITY_CALLS, "activity-call"),
+    **dict.fromkeys(WORKFLOW_STARTS, "workflow-start"),
+    **dict.fromkeys(SETTINGS_CALLS, "settings"),
+    "Worker": "worker",
+}
+
+KEPT_ARGUMENTS = frozenset({*_CALL_ROLES, "update", "on_commit", "register_task", "autodiscover_tasks", "partial"})
+"""Calls whose arguments the index keeps as text."""
+
+
+def of_call(callee: str) -> str | None:
+    """The role that a call of this dotted name gives to the definition round it."""
+    owner, _, name = callee.rpartition(".")
+    if name == "update" and owner.endswith("conf"):
+        return "settings"
+    role = _CALL_ROLES.get(name)
+    return role if owner or role not in {"dispatch", "signature"} else None
+
+
+def of_decorator(canonical: str) -> str | None:
+    """The role that a decorator of this name, its first part resolved through the file's imports, gives to what it decorates."""
+    owner, _, name = canonical.rpartition(".")
+    if name == "defn":
+        return owner.rpartition(".")[2] if owner.endswith(("workflow", "activity")) else None
+    return "task" if name in TASK_DECORATORS else None
+
+
+def of_base(base: str) -> str | None:
+    """The role that a base class of this name gives to a class."""
+    return "task-class" if base.rpartition(".")[2].endswith("Task") else None
+
+
+def of_target(target: str) -> str | None:
+    """The role that an assignment to this dotted target gives to its statement."""
+    owner, _, name = target.rpartition(".")
+    if name.startswith(("CELERY_", "CELERYD_", "CELERYBEAT_")) or owner.endswith("conf"):
+        return "settings"
+    return "settings" if name == "conf" and owner else None

@@ -1,0 +1,1 @@
+"""What keel-lint says about itself and its comments: one file a rule."""

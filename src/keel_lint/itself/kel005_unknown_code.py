@@ -1,0 +1,49 @@
+"""A suppression names a rule that does not exist.
+
+## What it does
+Looks for suppression comments that cannot do what they say: a code with the letters of an installed rule pack that no rule has,
+a slug in a `# keel:` comment that no rule has, a `# keel:` comment whose verb is misspelt or that names no rule, a slug in a
+`noqa` comment (which makes it a blanket), and a code in lower case in a `noqa` comment (which flake8 does not heed). The nearest
+rule is offered.
+
+## Why is this bad?
+The comment looks as if it suppressed something, and does not, or suppresses far more than it says.
+
+## Example
+```python flagged="2"
+def send(order):
+    deliver.delay(order)  # noqa: KEL199 -- an order is a plain dict here
+```
+
+## Use instead
+```python
+def send(order):
+    deliver.delay(order)  # noqa: KEL105 -- an order is a plain dict here
+```
+
+## Fix safety
+There is no fix: the nearest rule is a guess.
+
+## Known missed alarms
+Codes whose letters belong to no installed pack are left to the tool whose codes they are.
+
+## Options
+None.
+
+## References
+- [Suppressing findings](https://github.com/keel-lint/keel-lint/blob/main/docs/suppression.md)
+"""
+
+from __future__ import annotations
+
+from keel_lint.rule import Rule
+
+
+class UnknownCode(Rule):
+    """Reported by `keel_lint.suppressions`."""
+
+    code = "KEL005"
+    slug = "unknown-code"
+    group = "internal"
+    engine = "keel"
+    proof = "none: it is about a comment, and no engine takes part"

@@ -1,0 +1,76 @@
+"""What a project runs: tasks, dispatches, workflows, activities, and the settings of the engines."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import msgspec
+
+from keel_lint.jobs.celery_settings import CelerySettings, read_settings
+from keel_lint.jobs.dispatches import Dispatches
+from keel_lint.jobs.tasks import Task, Tasks
+from keel_lint.jobs.temporal import Temporal
+from keel_lint.jobs.versions import Version, version_of
+from keel_lint.project import Project
+
+
+class Jobs:
+    """The whole-program facts about background jobs.
+
+    `relevant` are the files in which a word of an engine occurs; `charge_calls` the project's own functions that move money.
+    """
+
+    def __init__(self, project: Project, relevant: tuple[str, ...], charge_calls: tuple[str, ...] = ()) -> None:
+        self.project = project
+        self.relevant = relevant
+        self.charge_calls = charge_calls
+        project.derive("celery-settings", lambda: msgspec.msgpack.encode(self._settings))
+        project.derive("tasks", lambda: msgspec.msgpack.encode([(task.path, task.position, task.name) for task in self._all_tasks]))
+
+    @cached_property
+    def _settings(self) -> CelerySettings:
+        with self.project.recording(inner=True):
+            return read_settings(self.project, self.relevant)
+
+    @property
+    def settings(self) -> CelerySettings:
+        """Celery's settings and applications."""
+        self.project.note("derived", "celery-settings")
+        return self._settings
+
+    @cached_property
+    def tasks(self) -> Tasks:
+        """What is a task."""
+        return Tasks(self.project, self.settings)
+
+    @cached_property
+    def dispatches(self) -> Dispatches:
+        """What publishes a task."""
+        return Dispatches(self.project, self.tasks)
+
+    @cached_property
+    def temporal(self) -> Temporal:
+        """Workflows, activities and the calls between them."""
+        return Temporal(self.project)
+
+    @cached_property
+    def _all_tasks(self) -> tuple[Task, ...]:
+        with self.project.recording(inner=True):
+            return tuple(task for path in self.relevant for task in self._tasks_in(path))
+
+    def _tasks_in(self, path: str) -> list[Task]:
+        facts = self.project.try_facts(path)
+        if facts is None:
+            return []
+        marked = (i for i, d in enumerate(facts.definitions) if d.decorators or "task-class" in d.roles)
+        return [task for position in marked if (task := self.tasks.at(path, position)) is not None]
+
+    @property
+    def all_tasks(self) -> tuple[Task, ...]:
+        """Every task of the project."""
+        self.project.note("derived", "tasks")
+        return self._all_tasks
+
+    def version(self, package: str) -> Version:
+        """The version of `celery`, `temporalio` or `django` that the project uses."""
+        return version_of(self.project, package)

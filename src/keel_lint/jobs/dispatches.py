@@ -1,0 +1,82 @@
+"""Dispatches: the calls that publish a task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keel_lint.index.facts import Call
+from keel_lint.index.roles import DISPATCHES, SIGNATURES
+from keel_lint.jobs.tasks import Task, Tasks
+from keel_lint.project import Project, Symbol
+
+CANVAS = frozenset({"celery.chain", "celery.chord", "celery.chunks", "celery.group", "celery.signature", "celery.subtask", "celery.canvas.chain",
+                    "celery.canvas.group", "celery.canvas.chord", "celery.canvas.signature"})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Dispatch:
+    """A call that publishes a task. `target` is how the task is written; `task` is `None` where it is not the project's."""
+
+    call: Call
+    method: str
+    target: str
+    task: Task | None
+
+
+class Dispatches:
+    """Answers which calls publish a task. `unresolved` counts the calls of which that could not be told."""
+
+    def __init__(self, project: Project, tasks: Tasks) -> None:
+        self._project = project
+        self._tasks = tasks
+        self.unresolved: set[tuple[str, int]] = set()
+
+    def of(self, path: str, call: Call) -> Dispatch | None:
+        """The dispatch that a call is, or `None`."""
+        target, _, method = call.callee.rpartition(".")
+        if method not in DISPATCHES or not target:
+            return None
+        if method == "send_task":
+            return self._by_name(path, call, target)
+        task_name = _under_signature(target)
+        symbol = self._project.resolve(path, task_name.removesuffix("()"), call.scope)
+        if task_name.endswith("()"):
+            return Dispatch(call, method, target, None) if symbol.name in CANVAS else None
+        task = self._tasks.of(symbol)
+        if task is not None:
+            return Dispatch(call, method, target, task)
+        return Dispatch(call, method, target, None) if self._is_assumed(path, call, symbol) else None
+
+    def _by_name(self, path: str, call: Call, target: str) -> Dispatch | None:
+        is_application = self._tasks.is_application(path, target, call.scope)
+        return Dispatch(call, "send_task", target, None) if is_application else None
+
+    def _is_assumed(self, path: str, call: Call, symbol: Symbol) -> bool:
+        """Whether something the project does not define is a task: what an import from outside it or a bare unknown name says."""
+        if symbol.state == "unbound" or (symbol.state == "external" and not symbol.name.startswith("builtins.")):
+            return True
+        if symbol.assignment >= 0 and self._is_made_task(symbol):
+            return True
+        if symbol.definition < 0:
+            self.unresolved.add((path, call.start))
+        return False
+
+    def _is_made_task(self, symbol: Symbol) -> bool:
+        """`name = app.task(function)`, `name = app.register_task(Class())`."""
+        value = self._project.facts(symbol.path).assignments[symbol.assignment].value
+        owner, _, last = value.partition("(")[0].rpartition(".")
+        if last == "shared_task":
+            return True
+        return last in {"task", "register_task"} and self._tasks.is_application(symbol.path, owner, -1)
+
+
+def _under_signature(target: str) -> str:
+    """The task of `task.s().set()`; anything else as it is."""
+    while target.endswith("()"):
+        owner, _, name = target.removesuffix("()").rpartition(".")
+        if name not in SIGNATURES and name not in {"set", "clone", "on_error"}:
+            return target
+        if not owner:
+            return target
+        target = owner
+    return target

@@ -1,0 +1,246 @@
+"""Celery tasks, and the options that each really has.
+
+A task is a function under a task decorator (of the library, of an application, or of the project's own making), or a class
+derived from `Task`. Its options come from annotations, the decorator, the base class, and the settings, in that order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from keel_lint.index.facts import Argument, Decorator, Definition, Parameter, assignments_of
+from keel_lint.jobs.celery_settings import CelerySettings, is_app
+from keel_lint.jobs.values import UNKNOWN, fold
+from keel_lint.project import Project, Symbol
+
+DECORATORS = frozenset(
+    {"celery.shared_task", "celery.app.shared_task", "celery.task", "celery.task.task", "celery.decorators.task", "celery.current_app.task"}
+)
+TASK_CLASSES = frozenset({"celery.Task", "celery.app.task.Task", "celery.task.Task", "celery.task.base.Task", "celery.contrib.django.task.DjangoTask"})
+SETTING_OF_OPTION = {
+    "time_limit": "task_time_limit",
+    "soft_time_limit": "task_soft_time_limit",
+    "acks_late": "task_acks_late",
+    "reject_on_worker_lost": "task_reject_on_worker_lost",
+    "ignore_result": "task_ignore_result",
+    "rate_limit": "task_default_rate_limit",
+    "serializer": "task_serializer",
+}
+
+
+@dataclass(frozen=True)
+class Option:
+    """The effective value of a task option: its folded value or `UNKNOWN`, its source text, and what sets it."""
+
+    value: object
+    text: str
+    origin: str
+    path: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Task:
+    """A Celery task of the project. `decorator` is `None` for a class-based one."""
+
+    name: str
+    path: str
+    position: int
+    definition: Definition
+    decorator: Decorator | None
+    given: Mapping[str, Option]
+    base: tuple[str, int] | None
+    opaque: bool
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether the function receives the task as its first argument."""
+        bind = self.given.get("bind")
+        return bind is not None and bind.value is True
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters a caller fills."""
+        return self.definition.parameters[1:] if self.is_bound else self.definition.parameters
+
+
+class Tasks:
+    """Answers what is a task and what options it has."""
+
+    def __init__(self, project: Project, settings: CelerySettings) -> None:
+        self._project = project
+        self._settings = settings
+
+    def at(self, path: str, position: int) -> Task | None:
+        """The task that a definition is, or `None`."""
+        return self._project.memo(("task", path, position), lambda: self._read(path, position), None)
+
+    def of(self, symbol: Symbol) -> Task | None:
+        """The task that a resolved name stands for, or `None`."""
+        return self.at(symbol.path, symbol.definition) if symbol.definition >= 0 and symbol.state == "internal" else None
+
+    def option(self, task: Task, name: str) -> Option | None:
+        """The effective option, or `None` where nothing in the project sets it."""
+        return self._annotated(task, name) or task.given.get(name) or self._inherited(task, name) or self._from_settings(name)
+
+    def overriding(self, task: Task, method: str) -> tuple[str, int] | None:
+        """Where the task's base classes in the project define a method of their own, as (path, position)."""
+        for path, owner in self._bases(task):
+            facts = self._project.facts(path)
+            for position, definition in enumerate(facts.definitions):
+                if definition.parent == owner and definition.name == method and definition.kind == "function":
+                    return path, position
+        return None
+
+    # -- what is a task ---------------------------------------------------------------------------------------------------
+
+    def _read(self, path: str, position: int) -> Task | None:
+        definition = self._project.facts(path).definitions[position]
+        if definition.kind == "class":
+            return self._class_task(path, position, definition)
+        for decorator in definition.decorators:
+            given = self._task_decorator(path, definition, decorator)
+            if given is not None:
+                return self._function_task(path, position, definition, decorator, given)
+        return None
+
+    def _function_task(
+        self, path: str, position: int, definition: Definition, decorator: Decorator, wrapped: tuple[Argument, ...]
+    ) -> Task:
+        arguments = (*wrapped, *(decorator.arguments or ()))
+        given = {a.keyword: self._option(path, a, "decorator") for a in arguments if a.keyword not in {"", "*", "**"}}
+        opaque = any(argument.keyword in {"*", "**"} for argument in arguments)
+        base = self._class_of(path, given["base"].text, definition.parent) if "base" in given else None
+        name = f"{self._project.module_name(path)}.{definition.qualname}"
+        return Task(name, path, position, definition, decorator, given, base, opaque)
+
+    def _class_task(self, path: str, position: int, definition: Definition) -> Task | None:
+        facts = self._project.facts(path)
+        has_run = any(d.parent == position and d.name == "run" for d in facts.definitions)
+        if not has_run or TASK_CLASSES.isdisjoint(self._project.base_names(path, position)):
+            return None
+        name = f"{self._project.module_name(path)}.{definition.qualname}"
+        return Task(name, path, position, definition, None, {}, (path, position), opaque=False)
+
+    def _task_decorator(self, path: str, definition: Definition, decorator: Decorator) -> tuple[Argument, ...] | None:
+        """The arguments that a task decorator's own maker adds, or `None` where it makes no task."""
+        if not decorator.callee:
+            return None
+        symbol = self._project.resolve(path, decorator.callee, definition.parent)
+        if symbol.name in DECORATORS:
+            return ()
+        if symbol.state == "internal" and symbol.definition >= 0:
+            return self._made_by_project(symbol)
+        owner, _, last = decorator.callee.rpartition(".")
+        return () if last == "task" and owner and self.is_application(path, owner, definition.parent) else None
+
+    def is_application(self, path: str, dotted: str, scope: int) -> bool:
+        """Whether a name stands for a Celery application."""
+        owner = self._project.resolve(path, dotted, scope)
+        if owner.assignment >= 0:
+            value = self._project.facts(owner.path).assignments[owner.assignment].value
+            return is_app(self._project, owner.path, value, -1) or "elery" in value.partition("(")[0]
+        if owner.state == "unbound":
+            return owner.name in {"app", "celery", "celery_app"}
+        last_two = owner.name.rpartition(".")
+        return owner.name == "celery.current_app" or (
+            owner.state in {"external", "unknown"} and "celery" in owner.name.lower() and last_two[2].lower() in _APP_NAMES
+        )
+
+    def _made_by_project(self, symbol: Symbol) -> tuple[Argument, ...] | None:
+        """A project's own decorator makes tasks where its body calls a task decorator."""
+        facts = self._project.facts(symbol.path)
+        maker = facts.definitions[symbol.definition]
+        if maker.kind != "function":
+            return None
+        for call in facts.calls:
+            inside = maker.start <= call.start < maker.end
+            if inside and call.callee.rpartition(".")[2] in {"task", "shared_task"} and self._is_task_call(symbol.path, call.callee, call.scope):
+                return tuple(argument for argument in call.arguments if argument.keyword not in {"", "*", "**"})
+        return None
+
+    def _is_task_call(self, path: str, callee: str, scope: int) -> bool:
+        if self._project.resolve(path, callee, scope).name in DECORATORS:
+            return True
+        owner = callee.rpartition(".")[0]
+        return "celery" in owner.lower() or (bool(owner) and self.is_application(path, owner, scope))
+
+    # -- options ----------------------------------------------------------------------------------------------------------
+
+    def _option(self, path: str, argument: Argument, origin: str) -> Option:
+        value = fold(argument.text, lambda name: self.constant(path, name))
+        return Option(value, argument.text, origin, path, argument.start, argument.end)
+
+    def constant(self, path: str, dotted: str, scope: int = -1) -> object:
+        """The value of a name that is assigned one constant at module level, in whatever file."""
+        symbol = self._project.resolve(path, dotted, scope)
+        if symbol.assignment < 0 or not symbol.path:
+            return UNKNOWN
+        assignment = self._project.facts(symbol.path).assignments[symbol.assignment]
+        if assignment.cut or assignment.value == dotted:
+            return UNKNOWN
+        key = ("constant", symbol.path, symbol.assignment)
+        unknown: object = UNKNOWN
+        return self._project.memo(key, lambda: fold(assignment.value, lambda name: self.constant(symbol.path, name)), unknown)
+
+    def _class_of(self, path: str, text: str, scope: int) -> tuple[str, int] | None:
+        symbol = self._project.resolve(path, text, scope)
+        return (symbol.path, symbol.definition) if symbol.state == "internal" and symbol.definition >= 0 else None
+
+    def _bases(self, task: Task) -> Iterable[tuple[str, int]]:
+        """The project's classes that the task's class inherits from, nearest first."""
+        if task.base is not None:
+            return self._project.mro(*task.base)
+        if "base" in task.given:
+            return ()
+        for app in self._settings.apps:
+            found = self._class_of(app.path, app.task_class, app.scope) if app.task_class else None
+            if found is not None:
+                return self._project.mro(*found)
+        return ()
+
+    def base_is_opaque(self, task: Task) -> bool:
+        """Whether the task's base class is named but cannot be read."""
+        if task.base is None:
+            return "base" in task.given and task.given["base"].text.rpartition(".")[2] != "Task"
+        known = {*TASK_CLASSES, "builtins.object", "abc.ABC", "typing.Generic"}
+        names = self._project.base_names(*task.base)
+        return any(not self._is_internal(name) and name not in known for name in names)
+
+    def _is_internal(self, name: str) -> bool:
+        return self._project.module(name.rpartition(".")[0], "") is not None
+
+    def _inherited(self, task: Task, name: str) -> Option | None:
+        for path, owner in self._bases(task):
+            facts = self._project.facts(path)
+            for assignment in assignments_of(facts, owner):
+                if assignment.target == name:
+                    value = fold(assignment.value, lambda text, path=path: self.constant(path, text))  # type: ignore[misc]
+                    origin = f"base class {facts.definitions[owner].name}"
+                    return Option(value, assignment.value, origin, path, assignment.start, assignment.end)
+        return None
+
+    def _from_settings(self, name: str) -> Option | None:
+        setting = SETTING_OF_OPTION.get(name)
+        found = self._settings.get(setting) if setting is not None else ()
+        if not found:
+            return None
+        here = found[-1]
+        value = fold(here.value, lambda text: self.constant(here.path, text)) if len({s.value for s in found}) == 1 else UNKNOWN
+        return Option(value, here.value, "settings", here.path, here.start, here.end)
+
+    def _annotated(self, task: Task, name: str) -> Option | None:
+        for setting in self._settings.get("task_annotations"):
+            table = fold(setting.value)
+            if not isinstance(table, dict):
+                return Option(UNKNOWN, setting.value, "task_annotations", setting.path, setting.start, setting.end)
+            for pattern in ("*", task.name):
+                options = table.get(pattern)
+                if isinstance(options, dict) and name in options:
+                    return Option(options[name], str(options[name]), "task_annotations", setting.path, setting.start, setting.end)
+        return None
+
+
+_APP_NAMES = frozenset({"app", "celery", "celery_app", "capp", "current_app"})

@@ -1,0 +1,95 @@
+"""Constants: what an expression is worth without running it."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+
+class _Unknown:
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN: Final = _Unknown()
+"""The value of an expression that is no constant."""
+
+Lookup = Callable[[str], object]
+"""From a dotted name to its value, `UNKNOWN` where it has none."""
+
+_LIMIT = 10**18
+_BINARY: dict[type[ast.operator], Callable[[object, object], object]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}  # type: ignore[assignment]
+
+
+def fold(text: str, lookup: Lookup | None = None) -> object:
+    """The value of an expression given as source: numbers, strings, containers, arithmetic, `timedelta(...)` and names that
+    `lookup` knows. `UNKNOWN` for anything else; never raises.
+    """
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+        return _fold(tree, lookup or (lambda name: UNKNOWN))
+    except (SyntaxError, ValueError, TypeError, ArithmeticError, RecursionError, MemoryError):
+        return UNKNOWN
+
+
+def _fold(node: ast.expr, lookup: Lookup) -> object:
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, (ast.Name, ast.Attribute)):
+        return lookup(ast.unparse(node))
+    if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+        return _collection(node, lookup)
+    if isinstance(node, ast.Dict):
+        return _dict(node, lookup)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        value = _fold(node.operand, lookup)
+        return -value if isinstance(value, (int, float, timedelta)) else UNKNOWN
+    if isinstance(node, ast.BinOp):
+        return _binary(node, lookup)
+    if isinstance(node, ast.Call):
+        return _timedelta(node, lookup)
+    return UNKNOWN
+
+
+def _collection(node: ast.Tuple | ast.List | ast.Set, lookup: Lookup) -> object:
+    values = [_fold(item, lookup) for item in node.elts]
+    if isinstance(node, ast.Set):
+        return set(values)
+    return tuple(values) if isinstance(node, ast.Tuple) else values
+
+
+def _dict(node: ast.Dict, lookup: Lookup) -> object:
+    """A dict with the values that are known; a key that is not known is left out."""
+    pairs = ((_fold(key, lookup), _fold(value, lookup)) for key, value in zip(node.keys, node.values, strict=True) if key)
+    return {key: value for key, value in pairs if key is not UNKNOWN}
+
+
+def _binary(node: ast.BinOp, lookup: Lookup) -> object:
+    left, right = _fold(node.left, lookup), _fold(node.right, lookup)
+    apply = _BINARY.get(type(node.op))
+    if apply is None or not isinstance(left, (int, float, timedelta)) or not isinstance(right, (int, float, timedelta)):
+        return UNKNOWN
+    if any(isinstance(value, (int, float)) and abs(value) > _LIMIT for value in (left, right)):
+        return UNKNOWN
+    return apply(left, right)
+
+
+def _timedelta(node: ast.Call, lookup: Lookup) -> object:
+    callee = ast.unparse(node.func)
+    if callee.rpartition(".")[2] != "timedelta":
+        return UNKNOWN
+    positional = [_fold(argument, lookup) for argument in node.args]
+    named = {keyword.arg: _fold(keyword.value, lookup) for keyword in node.keywords if keyword.arg}
+    if UNKNOWN in positional or UNKNOWN in named.values() or len(named) != len(node.keywords):
+        return UNKNOWN
+    return timedelta(*positional, **named)  # type: ignore[arg-type]

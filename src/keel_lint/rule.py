@@ -1,0 +1,207 @@
+"""What a rule is, and which rules are installed.
+
+A rule is one Python file in a rule pack: its module docstring is the documentation, its one `Rule` subclass the visitor.
+Packs register under the entry-point group `keel_lint.rules`; the value names a package, whose files are walked. What selection
+needs is read from the files as text, so that a rule is imported only when one of its definitions must be judged.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from keel_lint.definition import Definition
+    from keel_lint.finding import Applicability, Group, Hop
+    from keel_lint.fixing import FixBuilder
+
+ENTRY_POINTS = "keel_lint.rules"
+DOCUMENTATION = "https://github.com/keel-lint/keel-lint/blob/main/docs/rules/"
+ON_BY_DEFAULT = frozenset({"correctness", "reliability", "performance", "internal"})
+ALWAYS_ON = frozenset({"KEL000", "KEL001"})
+
+Engine = Literal["celery", "temporal", "keel"]
+Status = Literal["stable", "preview"]
+
+_FACT = re.compile(rb"^    ([a-z_]+)(?::[^=\n]+)? = (.+?)\r?$", re.MULTILINE)
+_TITLE = re.compile(rb'\A(?:#[^\n]*\n)*"""(.+?)\.?\r?\n')
+_CODE = re.compile(r"[A-Z]{3}\d{3}\Z")
+
+
+class Rule:
+    """One rule while it judges one definition; a new instance is made for each.
+
+    Methods `visit_<Node>` and `leave_<Node>` named after LibCST nodes are called in one walk that all rules share; return
+    values are ignored. `finish` is called after the walk.
+    """
+
+    code: ClassVar[str]
+    slug: ClassVar[str]
+    group: ClassVar[Group]
+    engine: ClassVar[Engine]
+    versions: ClassVar[str] = ""
+    fix: ClassVar[Applicability | None] = None
+    status: ClassVar[Status] = "stable"
+    default: ClassVar[bool | None] = None
+    judges: ClassVar[tuple[str, ...]] = ()
+    proof: ClassVar[str] = "PENDING"
+
+    def __init__(self, definition: Definition) -> None:
+        self.definition = definition
+
+    def finish(self) -> None:
+        """Called when the walk is over."""
+
+    def report(
+        self, where: cst.CSTNode | tuple[int, int], message: str, *, fix: FixBuilder | None = None, hops: tuple[Hop, ...] = ()
+    ) -> None:
+        """Report `message` at a node of the definition, or at a (start, end) byte range of the file."""
+        self.definition.report(self, where, message, fix, hops)
+
+
+@dataclass(frozen=True)
+class RuleInfo:
+    """What is known of a rule without importing it. `title` is the first line of its documentation."""
+
+    code: str
+    slug: str
+    group: Group
+    engine: Engine
+    title: str
+    fix: Applicability | None
+    status: Status
+    default: bool | None
+    judges: tuple[str, ...]
+    versions: str
+    proof: str
+    module: str
+    file: Path
+    changed: int
+
+    @property
+    def on_by_default(self) -> bool:
+        """Whether the rule runs when nothing is selected."""
+        if self.default is not None:
+            return self.default
+        return self.status == "stable" and self.group in ON_BY_DEFAULT
+
+    @property
+    def url(self) -> str:
+        """The address of the rule's page."""
+        return f"{DOCUMENTATION}{self.page}"
+
+    @property
+    def page(self) -> str:
+        """The file name of the rule's page under `docs/rules`."""
+        return f"{self.code.lower()}-{self.slug}.md"
+
+    @property
+    def documentation(self) -> str:
+        """The rule's documentation: the docstring of its file, Markdown."""
+        return ast.get_docstring(ast.parse(self.file.read_bytes())) or ""
+
+    def load(self) -> type[Rule]:
+        """Import the rule's file and return its visitor class. Raises whatever the import raises, or `LookupError`."""
+        module = importlib.import_module(self.module)
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, Rule) and value.__dict__.get("code") == self.code:
+                return value
+        raise LookupError(f"{self.module} defines no rule {self.code}")
+
+
+@dataclass(frozen=True)
+class BrokenPack:
+    """A rule pack that could not be read, and why."""
+
+    name: str
+    reason: str
+
+
+class Registry:
+    """The installed rules by code, and the packs that could not be read."""
+
+    def __init__(self, rules: dict[str, RuleInfo], broken: tuple[BrokenPack, ...] = ()) -> None:
+        self.rules = rules
+        self.broken = broken
+
+    @classmethod
+    def installed(cls) -> Registry:
+        """Read every pack that is registered under the entry-point group `keel_lint.rules`."""
+        packages = {point.name: point.value for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name)}
+        return cls.of_packages(packages)
+
+    @classmethod
+    def of_packages(cls, packages: dict[str, str]) -> Registry:
+        """Read the packages given by name; a package or a rule file that cannot be read is kept as broken."""
+        rules: dict[str, RuleInfo] = {}
+        broken: list[BrokenPack] = []
+        for name, package in packages.items():
+            try:
+                for info in _rules_of(package):
+                    if info.code in rules:
+                        raise ValueError(f"{info.file.name}: {info.code} is taken by {rules[info.code].module}")  # noqa: TRY301
+                    rules[info.code] = info
+            except (ImportError, OSError, ValueError) as error:
+                broken.append(BrokenPack(name, f"{package}: {error}"))
+        if not packages:
+            broken.append(BrokenPack("keel_lint.rules", "no rule pack is installed"))
+        return cls(dict(sorted(rules.items())), tuple(broken))
+
+    @cached_property
+    def by_slug(self) -> dict[str, RuleInfo]:
+        """The installed rules by slug."""
+        return {info.slug: info for info in self.rules.values()}
+
+    def find(self, code_or_slug: str) -> RuleInfo | None:
+        """The rule with this code or slug."""
+        return self.rules.get(code_or_slug.upper()) or self.by_slug.get(code_or_slug)
+
+
+def _rules_of(package: str) -> Iterator[RuleInfo]:
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ImportError("no such package")
+    for folder in spec.submodule_search_locations:
+        for file in sorted(Path(folder).glob("[!_]*.py")):
+            info = _read_info(file, f"{package}.{file.stem}")
+            if info is not None:
+                yield info
+
+
+def _read_info(file: Path, module: str) -> RuleInfo | None:
+    """The facts a rule file states in its class body; `None` for a file without a rule. Raises `ValueError` where one is off."""
+    raw = file.read_bytes()
+    stated: dict[str, object] = {}
+    for name, value in _FACT.findall(raw):
+        if name.decode() in RuleInfo.__dataclass_fields__ and name.decode() not in stated:
+            stated[name.decode()] = _literal(value.decode())
+    if "code" not in stated:
+        return None
+    title = _TITLE.match(raw)
+    if title is None:
+        raise ValueError(f"{file.name}: the file must begin with its documentation")
+    if not _CODE.match(str(stated["code"])):
+        raise ValueError(f"{file.name}: {stated['code']!r} is not three capital letters and three digits")
+    defaults = {"fix": None, "status": "stable", "default": None, "judges": (), "versions": "", "proof": "PENDING"}
+    known = {"title": title[1].decode(), "module": module, "file": file, "changed": file.stat().st_mtime_ns}
+    try:
+        return RuleInfo(**{**defaults, **stated, **known})  # type: ignore[arg-type]
+    except TypeError as error:
+        raise ValueError(f"{file.name}: {error}") from error
+
+
+def _literal(text: str) -> object:
+    try:
+        return ast.literal_eval(text.partition("  #")[0])
+    except (ValueError, SyntaxError):
+        return None

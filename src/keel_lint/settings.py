@@ -1,0 +1,582 @@
+"""What is configured for a file, and which rules that selects.
+
+A configuration is a table of options, wherever it stands: in the nearest `keel-lint.toml` or `pyproject.toml`, in
+`--config KEY=VALUE`, or in the options of the command line. Files are never merged with one another; the command line is laid
+over whichever file is nearest.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from keel_lint.rule import Registry
+
+Determinism = Literal["deterministic", "non-deterministic"]
+
+OWN_FILE = "keel-lint.toml"
+SHARED_FILE = "pyproject.toml"
+TABLE = "tool.keel-lint"
+COMMAND_LINE = "the command line"
+EXCLUDED = (
+    ".bzr", ".direnv", ".eggs", ".git", ".git-rewrite", ".hg", ".ipynb_checkpoints", ".keel_lint_cache", ".mypy_cache", ".nox",
+    ".pants.d", ".pyenv", ".pytest_cache", ".pytype", ".ruff_cache", ".svn", ".tox", ".venv", ".vscode", "__pycache__",
+    "__pypackages__", "_build", "buck-out", "build", "dist", "node_modules", "site-packages", "venv",
+)  # fmt: skip
+
+_CODE_OR_PREFIX = re.compile(r"[A-Z]{3}\d{0,3}\Z")
+_WIDTH_OF_A_CODE = 6
+_AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
+_GLOB_TOKEN = re.compile(r"\*\*/|\*+|\\.|\[!?\]?[^\]]*\]|.", re.DOTALL)
+_OUR_TABLE = re.compile(r"^[ \t]*\[+[ \t]*tool[ \t.]+\"?keel-lint", re.MULTILINE)
+_COMMENT_LINE = re.compile(r"^[ \t]*#.*", re.MULTILINE)
+
+
+class Problem(NamedTuple):
+    """One thing wrong with a configuration. `line` and `column` are 1-based, 0 where they are not known."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {self.message}"
+
+
+class ConfigurationError(Exception):
+    """A configuration that cannot be used; `problems` holds all that is wrong with it."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class Selection(NamedTuple):
+    """What one layer says about rules: `select` starts anew (`None`: it does not), `extend` adds, `ignore` takes away."""
+
+    select: tuple[str, ...] | None = None
+    extend: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+
+class Glob(NamedTuple):
+    """A file pattern and the folder it is relative to.
+
+    It matches a file's or a folder's name, or the whole path below `folder`; `*` crosses slashes in a path, as in ruff.
+    """
+
+    pattern: str
+    folder: str
+
+    @property
+    def expression(self) -> str:
+        """A regular expression for absolute paths with forward slashes."""
+        whole = re.escape(self.folder.rstrip("/") + "/") + _translate(self.pattern, ".")
+        if self.pattern.startswith("/"):
+            whole = _translate(self.pattern, ".")
+        if "/" in self.pattern:
+            return f"(?:{whole})"
+        return rf"(?:{whole}|(?:.*/)?{_translate(self.pattern, '[^/]')})"
+
+
+class Overrides(NamedTuple):
+    """What the command line gives: options by their key, and the TOML of each `--config KEY=VALUE`."""
+
+    options: Mapping[str, object] = {}
+    inline: tuple[str, ...] = ()
+
+    @classmethod
+    def from_arguments(cls, arguments: Mapping[str, object], inline: Sequence[str] = ()) -> Overrides:
+        """Take the options out of parsed arguments: what is no option, or was not given (`None`), is left out.
+
+        Patterns with codes may be a list of pairs.
+        """
+        given = {name.replace("_", "-"): value for name, value in arguments.items() if value is not None}
+        return cls({key: _table_of_pairs(value) for key, value in given.items() if key in _READERS}, tuple(inline))
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """The configuration of a file. Compare by `digest`.
+
+    `file` is where it was read, `None` for the defaults. `selections` and `fixables` hold one layer each for the file and for
+    every layer over it. `roots` and `cache_dir` are absolute; `settings` is Django's settings module; `charge_calls` are the
+    project's functions that move money.
+    """
+
+    file: Path | None = None
+    selections: tuple[Selection, ...] = ()
+    fixables: tuple[Selection, ...] = ()
+    per_file_ignores: tuple[tuple[Glob, tuple[str, ...]], ...] = ()
+    exclude: tuple[Glob, ...] = tuple(Glob(name, "") for name in EXCLUDED)
+    force_exclude: bool = False
+    respect_gitignore: bool = True
+    tests: bool = False
+    unsafe_fixes: bool = False
+    show_fixes: bool = False
+    functions: Mapping[str, Determinism] = field(default_factory=dict)
+    roots: tuple[Path, ...] = ()
+    settings: str | None = None
+    charge_calls: tuple[str, ...] = ()
+    cache_dir: Path | None = None
+    output_format: str | None = None
+
+    @cached_property
+    def digest(self) -> bytes:
+        """16 bytes that differ wherever two settings could lead to different findings."""
+        from hashlib import blake2b
+
+        stated = [(one.name, getattr(self, one.name)) for one in fields(self) if one.name not in _WITHOUT_EFFECT]
+        text = repr([(name, sorted(value.items()) if isinstance(value, dict) else value) for name, value in stated])
+        return blake2b(text.encode(), digest_size=16).digest()
+
+    def excludes(self, path: str | Path) -> bool:
+        """Whether `exclude` names this very file or folder; the folders above it are not looked at."""
+        text = str(path).replace(os.sep, "/")
+        names, expression = self._excluded
+        return text.rpartition("/")[2] in names or (expression is not None and expression.match(text) is not None)
+
+    def excludes_within(self, path: Path, top: Path) -> bool:
+        """Whether `exclude` names `path` or a folder between it and `top`; for files that were named (`force_exclude`)."""
+        between = [folder for folder in path.parents if folder != top and top in folder.parents]
+        return self.excludes(path) or any(map(self.excludes, between))
+
+    def ignored(self, path: str | Path) -> tuple[str, ...]:
+        """The codes, prefixes and slugs that `per_file_ignores` takes away from a file."""
+        text = str(path).replace(os.sep, "/")
+        patterns = self._ignore_patterns
+        return tuple(word for match, negated, words in patterns if (match(text) is None) == negated for word in words)
+
+    @cached_property
+    def _excluded(self) -> tuple[frozenset[str], re.Pattern[str] | None]:
+        """Plain names apart: they are nearly all of the patterns, and every file and folder asks."""
+        names = frozenset(glob.pattern for glob in self.exclude if not re.search(r"[/*?\[{\\]", glob.pattern))
+        rest = [glob.expression for glob in self.exclude if glob.pattern not in names]
+        return names, re.compile(rf"(?:{'|'.join(rest)})\Z", re.DOTALL) if rest else None
+
+    @cached_property
+    def _ignore_patterns(self) -> list[tuple[Callable[[str], object], bool, tuple[str, ...]]]:
+        patterns: list[tuple[Callable[[str], object], bool, tuple[str, ...]]] = []
+        for glob, words in self.per_file_ignores:
+            negated = glob.pattern.startswith("!")
+            expression = glob._replace(pattern=glob.pattern[negated:]).expression
+            patterns.append((re.compile(rf"{expression}\Z", re.DOTALL).match, negated, words))
+        return patterns
+
+
+_WITHOUT_EFFECT = frozenset({"file", "output_format", "show_fixes", "unsafe_fixes", "cache_dir"})
+
+
+class SettingsFinder:
+    """Finds the settings of files: the nearest configuration file's, the command line laid over it.
+
+    With a `registry`, codes and slugs are checked along with everything else. Raises `ConfigurationError`, when it is made for
+    what is wrong on the command line or in the `explicit` file, and from `for_file` and `for_project` for a file found.
+    """
+
+    def __init__(
+        self,
+        cli: Overrides | None = None,
+        *,
+        isolated: bool = False,
+        explicit: Path | None = None,
+        registry: Registry | None = None,
+    ) -> None:
+        self._registry = registry
+        self._known: dict[str, Settings] = {}
+        self._fixed: Settings | None = None
+        problems: list[Problem] = []
+        self._over = self._read_command_line(cli or Overrides(), problems)
+        if isolated and explicit is not None:
+            problems.append(Problem(COMMAND_LINE, 0, 0, f"`--config {explicit}` cannot be used with `--isolated`"))
+        elif explicit is not None:
+            self._fixed = self._read_explicit(explicit, problems)
+        elif isolated:
+            self._fixed = self._settings(None, {})
+        if problems:
+            raise ConfigurationError(problems)
+
+    def for_file(self, path: str | Path) -> Settings:
+        """The settings of a file that need not exist."""
+        return self._fixed or self._for_folder(os.path.dirname(os.path.abspath(path)))  # noqa: PTH100, PTH120
+
+    def for_project(self, root: str | Path) -> Settings:
+        """The settings of a folder: those of the project, from which `functions`, `roots` and `settings` are taken."""
+        return self._fixed or self._for_folder(os.path.abspath(root))  # noqa: PTH100
+
+    def _for_folder(self, folder: str) -> Settings:
+        found = self._known.get(folder)
+        if found is None:
+            found = self._known[folder] = self._search(folder)
+        return found
+
+    def _search(self, folder: str) -> Settings:
+        for name in (OWN_FILE, SHARED_FILE):
+            path = f"{folder}{os.sep}{name}"
+            own = self._read_file(path) if os.path.exists(path) else None  # noqa: PTH110 - asked once for every folder
+            if own is not None:
+                return own
+        parent = os.path.dirname(folder)  # noqa: PTH120
+        return self._settings(None, {}) if parent == folder else self._for_folder(parent)
+
+    def _read_file(self, path: str) -> Settings | None:
+        problems: list[Problem] = []
+        document = _Document.read(Path(path), problems)
+        values = document.options(Path(path).parent, self._registry, problems) if document else None
+        if problems:
+            raise ConfigurationError(problems)
+        return None if values is None else self._settings(Path(path), values)
+
+    def _read_explicit(self, path: Path, problems: list[Problem]) -> Settings:
+        """A file that was named counts for every file checked, and its patterns from the current folder, as in ruff."""
+        before = len(problems)
+        document = _Document.read(path, problems)
+        values = document.options(Path.cwd(), self._registry, problems) if document else None
+        if values is None and len(problems) == before:
+            problems.append(Problem(str(path), 0, 0, f"it has no table [{TABLE}]"))
+        return self._settings(path.absolute(), values or {})
+
+    def _read_command_line(self, cli: Overrides, problems: list[Problem]) -> list[dict[str, Any]]:
+        layers = []
+        for text in cli.inline:
+            document = _Document.parse(f"`--config {text}`", text, problems)
+            layers.append(document.options(Path.cwd(), self._registry, problems) if document else None)
+        flags = _Document(COMMAND_LINE, "", dict(cli.options), flags=True)
+        layers.append(flags.options(Path.cwd(), self._registry, problems))
+        return [layer for layer in layers if layer]
+
+    def _settings(self, file: Path | None, values: dict[str, Any]) -> Settings:
+        layers = [values, *self._over]
+        stated: dict[str, Any] = {}
+        for layer in layers:
+            for key, value in layer.items():
+                stated[key] = stated.get(key, ()) + value if key in _ADDING else value
+        stated["exclude"] = stated.get("exclude", Settings.exclude) + stated.pop("extend-exclude", ())
+        ignores = stated.get("per-file-ignores", ()) + stated.pop("extend-per-file-ignores", ())
+        stated["per-file-ignores"] = ignores
+        return Settings(
+            file=file,
+            selections=_layers(layers, "select", "extend-select", "ignore"),
+            fixables=_layers(layers, "fixable", "extend-fixable", "unfixable"),
+            **{key.replace("-", "_"): value for key, value in stated.items() if key not in _SELECTORS},
+        )
+
+
+def split_config(values: Sequence[str]) -> tuple[Path | None, tuple[str, ...]]:
+    """The file and the inline TOML among the values of `--config`. Raises `ConfigurationError` for two files."""
+    files = [value for value in values if "=" not in value or Path(value).is_file()]
+    if len(files) > 1:
+        raise ConfigurationError([Problem(COMMAND_LINE, 0, 0, f"`--config` names {len(files)} files; one can be used")])
+    return (Path(files[0]) if files else None), tuple(value for value in values if value not in files)
+
+
+def select(registry: Registry, settings: Settings, path: str | Path) -> frozenset[str]:
+    """The codes of the rules that run on a file; those that cannot be selected away are always among them."""
+    from keel_lint.rule import ALWAYS_ON
+
+    chosen = _selected(registry, settings)
+    for word in settings.ignored(path):
+        chosen -= matching(registry, word)
+    return chosen | (ALWAYS_ON & registry.rules.keys())
+
+
+def fixable(registry: Registry, settings: Settings) -> frozenset[str]:
+    """The codes of the rules whose fixes may be applied."""
+    return _resolve(registry, frozenset(registry.rules), settings.fixables)
+
+
+def matching(registry: Registry, word: str) -> frozenset[str]:
+    """The codes that `ALL`, a code, a prefix of codes, or a slug stands for; empty where it stands for none."""
+    if word == "ALL":
+        return frozenset(registry.rules)
+    if word in registry.by_slug:
+        return frozenset({registry.by_slug[word].code})
+    if not _CODE_OR_PREFIX.match(word):
+        return frozenset()
+    return frozenset(code for code in registry.rules if code.startswith(word))
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean ...?` with the known word most like `word`, or nothing where none is like it."""
+    from difflib import get_close_matches
+
+    known = list(known)
+    found = get_close_matches(word, known, 1) or get_close_matches(word.upper(), known, 1)
+    return f"; did you mean `{found[0]}`?" if found else ""
+
+
+@lru_cache(maxsize=256)
+def _selected(registry: Registry, settings: Settings) -> frozenset[str]:
+    default = frozenset(code for code, info in registry.rules.items() if info.on_by_default)
+    return _resolve(registry, default, settings.selections)
+
+
+def _resolve(registry: Registry, chosen: frozenset[str], layers: Iterable[Selection]) -> frozenset[str]:
+    """Apply the layers in turn; within one the longer word wins, and of two as long the one that takes away."""
+    for layer in layers:
+        if layer.select is not None:
+            chosen = frozenset()
+        adding = [(_width(registry, word), False, word) for word in (*(layer.select or ()), *layer.extend)]
+        for _, drops, word in sorted(adding + [(_width(registry, word), True, word) for word in layer.ignore]):
+            codes = matching(registry, word)
+            chosen = chosen - codes if drops else chosen | codes
+    return chosen
+
+
+def _width(registry: Registry, word: str) -> int:
+    if word == "ALL":
+        return 0
+    return _WIDTH_OF_A_CODE if word in registry.by_slug else len(word)
+
+
+def _layers(layers: Iterable[dict[str, Any]], select: str, extend: str, ignore: str) -> tuple[Selection, ...]:
+    said = (Selection(layer.get(select), layer.get(extend, ()), layer.get(ignore, ())) for layer in layers)
+    return tuple(layer for layer in said if layer != Selection())
+
+
+class _UnfitError(Exception):
+    """A value of the wrong kind: what was expected, and the keys that lead to it below the option."""
+
+    def __init__(self, expected: str, value: object, *below: str) -> None:
+        super().__init__(expected)
+        self.expected, self.value, self.below = expected, value, below
+
+
+class _Document:
+    """The options one place gives, and its text, in which problems are located."""
+
+    def __init__(self, name: str, text: str, table: dict[str, Any], *, flags: bool = False) -> None:
+        self.name, self.text, self.table, self.flags = name, text, table, flags
+
+    @classmethod
+    def read(cls, path: Path, problems: list[Problem]) -> _Document | None:
+        """The options in a file; `None` where it holds no table of ours, or where it cannot be read, which is a problem."""
+        try:
+            raw = path.read_bytes()
+            shared = path.name == SHARED_FILE
+            # Spares nearly every project without a table of ours the TOML parser
+            if shared and b"keel-lint" not in raw:
+                return None
+            text = raw.decode()
+        except OSError as error:
+            problems.append(Problem(str(path), 0, 0, f"cannot be read: {error.strerror or error}"))
+            return None
+        except UnicodeDecodeError as error:
+            problems.append(Problem(str(path), 0, 0, f"is not UTF-8: {error.reason} at byte {error.start}"))
+            return None
+        return cls.parse(str(path), text, problems, within=TABLE if shared else "")
+
+    @classmethod
+    def parse(cls, name: str, text: str, problems: list[Problem], within: str = "") -> _Document | None:
+        """The options in TOML text, below the table `within`; `None` where it is not there or the text is no TOML."""
+        if sys.version_info >= (3, 11):
+            import tomllib
+        else:
+            import tomli as tomllib
+        try:
+            table: Any = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            problems.append(_invalid_toml(name, text, str(error)))
+            return None
+        for key in filter(None, within.split(".")):
+            table = table.get(key) if isinstance(table, dict) else None
+        return cls(name, text, table) if isinstance(table, dict) else None
+
+    def options(self, folder: Path, registry: Registry | None, problems: list[Problem]) -> dict[str, Any]:
+        """The options by key, converted, with patterns and paths relative to `folder`; adds what is wrong to `problems`."""
+        values: dict[str, Any] = {}
+        for key, value in self.table.items():
+            try:
+                values[key] = self._option(key, value, folder)
+            except _UnfitError as unfit:
+                name = self._shown(".".join((key, *unfit.below)))
+                message = f"{name} must be {unfit.expected}, not {_kind(unfit.value)}"
+                problems.append(self._problem((key, *unfit.below), message, unfit.value))
+            except KeyError:
+                message = f"unknown key {self._shown(key)}{nearest(key, _READERS)}"
+                problems.append(self._problem((key,), message))
+        if registry is not None:
+            problems += self._unknown_selectors(values, registry)
+        return values
+
+    def _option(self, key: str, value: object, folder: Path) -> object:
+        read = _READERS[key](value)
+        if key in _GLOBS:
+            return tuple(_glob(pattern.rstrip("/"), folder) for pattern in read)
+        if key in _TABLES:
+            return tuple((_glob(pattern, folder), words) for pattern, words in read.items())
+        if key == "cache-dir":
+            return folder / Path(read).expanduser()
+        return tuple(_root(folder, name) for name in read) if key == "roots" else read
+
+    def _unknown_selectors(self, values: dict[str, Any], registry: Registry) -> Iterable[Problem]:
+        for key, value in values.items():
+            tables = [((key, glob.pattern), words) for glob, words in value] if key in _TABLES else []
+            for where, words in tables + ([((key,), value)] if key in _SELECTORS else []):
+                for word in words:
+                    if not matching(registry, word):
+                        offer = nearest(word, [*registry.rules, *registry.by_slug])
+                        message = f"`{word}` in {self._shown('.'.join(where))} matches no rule{offer}"
+                        yield self._problem(where, message, word)
+
+    def _shown(self, key: str) -> str:
+        return f"`--{key}`" if self.flags else f"`{key}`"
+
+    def _problem(self, keys: tuple[str, ...], message: str, value: object = None) -> Problem:
+        line, column = _locate(self.text, keys, value) if self.text else (0, 0)
+        return Problem(self.name, line, column, message)
+
+
+def _invalid_toml(name: str, text: str, message: str) -> Problem:
+    at = _AT.search(message)
+    line, column = (int(at[1]), int(at[2])) if at and at[1] else (len(text.splitlines()) or 1, 1)
+    return Problem(name, line, column, f"not valid TOML: {_AT.sub('', message)}")
+
+
+def _locate(text: str, keys: tuple[str, ...], value: object) -> tuple[int, int]:
+    """Line and column of the last of `keys`, or of a string `value` behind it, since TOML parsers give no positions.
+
+    Each is looked for behind the one before; what is not found keeps the place of that one.
+    """
+    bare = _COMMENT_LINE.sub(lambda match: " " * len(match[0]), text)
+    table = _OUR_TABLE.search(bare)
+    at = table.start() if table else 0
+    patterns = [rf"""(?:^|[{{,.\[])[ \t]*["']?({re.escape(key)})["']?[ \t]*(?=[=.\]])""" for key in keys]
+    if isinstance(value, str):
+        patterns.append(rf"""["']({re.escape(value)})["']""")
+    for pattern in patterns:
+        found = re.compile(pattern, re.MULTILINE).search(bare, at)
+        at = found.start(1) if found else at
+    return bare.count("\n", 0, at) + 1, at - bare.rfind("\n", 0, at)
+
+
+def _translate(pattern: str, any_character: str) -> str:
+    """A file pattern as a regular expression: `*`, `?`, `[a-z]`, `{a,b}`, and `**/` for any number of folders."""
+    special = {"**/": "(?:.*/)?", "?": any_character, "{": "(?:", "}": ")"}
+    out, depth = "", 0
+    for token in _GLOB_TOKEN.findall(pattern):
+        depth += (token == "{") - (token == "}")
+        if token in special:
+            out += special[token]
+        elif token == "," and depth:
+            out += "|"
+        elif token[0] == "*":
+            out += f"{any_character}*"
+        elif token[0] == "[" and len(token) > 1:
+            out += "[" + token[1:].replace("\\", "\\\\").replace("!", "^", token[1] == "!")
+        else:
+            out += re.escape(token[-1])
+    return out
+
+
+def _kind(value: object) -> str:
+    names = {bool: "a boolean", int: "an integer", float: "a float", dict: "a table", list: "an array"}
+    return f"`{value}`" if isinstance(value, str) else names.get(type(value), "a date or time")
+
+
+def _table_of_pairs(value: object) -> object:
+    if isinstance(value, Path):
+        return str(value)
+    if not (isinstance(value, list) and value and isinstance(value[0], tuple)):
+        return value
+    table: dict[str, list[str]] = {}
+    for pattern, code in value:
+        table.setdefault(pattern, []).append(code)
+    return table
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise _UnfitError("an array of strings", value)
+    for item in value:
+        if not isinstance(item, str):
+            raise _UnfitError("an array of strings", item)
+    return tuple(value)
+
+
+def _string(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise _UnfitError("a string", value)
+    return value
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _UnfitError("a boolean", value)
+    return value
+
+
+def _strings_by_pattern(value: object) -> dict[str, tuple[str, ...]]:
+    if not isinstance(value, dict):
+        raise _UnfitError("a table of patterns with their codes", value)
+    read = {}
+    for pattern, words in value.items():
+        try:
+            read[pattern] = _strings(words)
+        except _UnfitError as unfit:
+            raise _UnfitError(unfit.expected, unfit.value, pattern) from None
+    return read
+
+
+def _functions(value: object) -> dict[str, Determinism]:
+    """Dotted names with their determinism; a name that was not quoted comes as tables in tables."""
+    if not isinstance(value, dict):
+        raise _UnfitError("a table of functions", value)
+    read: dict[str, Determinism] = {}
+    for name, word in value.items():
+        if isinstance(word, dict):
+            read.update({f"{name}.{rest}": said for rest, said in _functions(word).items()})
+        elif word in ("deterministic", "non-deterministic"):
+            read[name] = word
+        else:
+            raise _UnfitError('"deterministic" or "non-deterministic"', word, name)
+    return read
+
+
+def _output_format(value: object) -> str:
+    from keel_lint.report import FORMATS
+
+    if value not in FORMATS:
+        raise _UnfitError(f"one of {', '.join(FORMATS)}", value)
+    return str(value)
+
+
+def _glob(pattern: str, folder: Path) -> Glob:
+    glob = Glob(pattern, folder.as_posix())
+    try:
+        re.compile(glob.expression)
+    except re.error:
+        raise _UnfitError("made of file patterns", pattern) from None
+    return glob
+
+
+def _root(folder: Path, name: str) -> Path:
+    root = (folder / name).absolute()
+    if not root.is_dir():
+        raise _UnfitError("an array of folders that exist", name)
+    return Path(os.path.normpath(root))
+
+
+_SELECTORS = ("select", "extend-select", "ignore", "fixable", "extend-fixable", "unfixable")
+_GLOBS = ("exclude", "extend-exclude")
+_TABLES = ("per-file-ignores", "extend-per-file-ignores")
+_ADDING = ("extend-exclude", "extend-per-file-ignores")
+_READERS: dict[str, Callable[[object], Any]] = {
+    **dict.fromkeys(_SELECTORS, _strings),
+    **dict.fromkeys(_GLOBS, _strings),
+    **dict.fromkeys(_TABLES, _strings_by_pattern),
+    **dict.fromkeys(("force-exclude", "respect-gitignore", "tests", "unsafe-fixes", "show-fixes"), _boolean),
+    **dict.fromkeys(("roots", "charge-calls"), _strings),
+    **dict.fromkeys(("settings", "cache-dir"), _string),
+    "functions": _functions,
+    "output-format": _output_format,
+}
