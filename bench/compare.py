@@ -49,21 +49,25 @@ class Run:
     peak: int = 0
 
     def once(self, *, keep: bool = True) -> None:
-        """Run it. Raises `SystemExit` where it fails, which findings (exit status 1) are not."""
+        """Run it and, unless it only warms up, keep the time. Raises `SystemExit` where it fails, which findings are not."""
         self.before()
         start = time.perf_counter()
+        peak = self.process()
+        if keep:
+            self.seconds.append(time.perf_counter() - start)
+            self.peak = max(self.peak, peak)
+
+    def process(self) -> int:
+        """Run the process and nothing else; returns its peak memory."""
         process = subprocess.Popen(
             self.command, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=_environment()
         )
         said = process.stderr.read() if process.stderr else b""
         _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode not in (0, 1):
             sys.exit(f"{self.command} ended with {process.returncode}\n{said.decode(errors='replace')}")
-        if keep:
-            self.seconds.append(seconds)
-            self.peak = max(self.peak, usage.ru_maxrss)
+        return usage.ru_maxrss
 
     @property
     def median(self) -> float:
@@ -97,6 +101,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="keel-lint-bench-") as folder:
         tree = Path(folder) / "tree"
         _copy(arguments.checkout, tree)
+        subprocess.run(["git", "init", "-q", str(tree)], check=True)
         comparisons = _comparisons(tree, arguments)
         if arguments.growth:
             comparisons.append(_growth(tree, Path(folder) / "grown", comparisons[0].run))
@@ -123,6 +128,7 @@ def _comparisons(tree: Path, arguments: argparse.Namespace) -> list[Comparison]:
     one = arguments.file or _file_with_tasks(tree)
     cold = Run("keel-lint, cold", [*keel, "--no-cache", "."], tree)
     warm = Run("keel-lint, nothing changed", [*keel, "."], tree)
+    warm.before = warm.process
     changed = Run("keel-lint, one changed file", [*keel, "--force-exclude", str(one)], tree, before=_touch(tree / one))
     comparisons = [
         Comparison(cold, Run("ruff, no cache", [*ruff, "--no-cache"], tree), "at most 2.0 x, aim 1.0 x"),
@@ -164,7 +170,8 @@ def _flake8(hidden: list[str], *arguments: str) -> list[str]:
 def _growth(tree: Path, grown: Path, cold: Run) -> Comparison:
     """Ten copies of the tree, each a package of its own, against the one."""
     for number in range(10):
-        shutil.copytree(tree, grown / f"copy_{number}", symlinks=True)
+        _copy(tree, grown / f"copy_{number}")
+    subprocess.run(["git", "init", "-q", str(grown)], check=True)
     return Comparison(Run("keel-lint, cold, ten times the files", cold.command, grown), cold, "at most 10 x")
 
 
@@ -195,9 +202,8 @@ def _heading(checkout: Path, tree: Path, rounds: int) -> str:
 
 
 def _copy(checkout: Path, tree: Path) -> None:
-    """Copy the tree and make it a repository of its own, so that its ignored files stay ignored."""
+    """Copy a tree without what belongs to git and to caches."""
     shutil.copytree(checkout, tree, symlinks=True, ignore=shutil.ignore_patterns(".git", ".keel_lint_cache", ".ruff_cache"))
-    subprocess.run(["git", "init", "-q", str(tree)], check=True)
 
 
 def _touch(path: Path) -> Callable[[], object]:
@@ -217,14 +223,13 @@ def _file_with_tasks(tree: Path) -> Path:
         content = path.read_bytes()
         return sum(content.count(word) for word in (b".delay(", b".apply_async(", b"@workflow.", b"@activity.")), str(path)
 
-    files = [path for path in _python_files(tree) if "test" not in str(path.relative_to(tree))]
-    return max(files, key=weight).relative_to(tree)
+    return max(_product_files(tree), key=weight).relative_to(tree)
 
 
 def _subset(tree: Path) -> Path:
-    """The folder below the tree whose size is nearest to 5,000 lines, which flake8-async does in half a minute or less."""
+    """The folder whose size is nearest to 5,000 lines without tests, which flake8-async does in half a minute or less."""
     sizes: dict[Path, int] = {}
-    for path in _python_files(tree):
+    for path in _product_files(tree):
         lines = path.read_bytes().count(b"\n")
         for folder in path.relative_to(tree).parents:
             sizes[folder] = sizes.get(folder, 0) + lines
@@ -233,6 +238,10 @@ def _subset(tree: Path) -> Path:
 
 def _python_files(tree: Path) -> Iterator[Path]:
     return (path for path in sorted(tree.rglob("*.py")) if path.is_file())
+
+
+def _product_files(tree: Path) -> Iterator[Path]:
+    return (path for path in _python_files(tree) if "test" not in str(path.relative_to(tree)))
 
 
 def _commit(checkout: Path) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from keel_lint.rule import Registry
 
 ROOT = Path(__file__).parent.parent
 BESIDE_PYTHON = Path(sys.executable).parent
@@ -29,10 +32,16 @@ def test_clean(command: list[str]) -> None:
     assert done.returncode == 0, f"{done.stdout}{done.stderr}"
 
 
-def test_the_formats_that_the_documentation_names_exist() -> None:
-    from keel_lint.report import FORMATS
+def test_the_readme_names_rules_as_they_are() -> None:
+    rows = re.findall(r"^\| (KEL\d{3}) \| ([a-z-]+) \| ([a-z ]*?) *\|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    installed = Registry.installed().rules
+    assert rows
+    for code, slug, fix in rows:
+        assert installed[code].slug == slug
+        assert bool(fix) == (installed[code].fix in ("safe", "unsafe"))
 
-    text = (ROOT / "README.md").read_text() + (ROOT / "docs" / "configuration.md").read_text()
-    for name in ("github", "sarif"):
-        assert name in FORMATS
-        assert name in text
+
+def test_links_in_the_documentation_lead_somewhere() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#]+)", page.read_text()) if "://" not in link]
+    assert [f"{page.relative_to(ROOT)}: {link}" for page, link in links if not (page.parent / link).exists()] == []

@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from keel_lint import __version__
-from keel_lint.discovery import WORDS, FileEntry, Problem, content_digest, files_containing, read_and_search, read_file, search
+from keel_lint.discovery import (
+    WORDS,
+    FileEntry,
+    Problem,
+    content_digest,
+    files_naming,
+    names_in,
+    read_and_search,
+    read_file,
+    search,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -386,17 +396,16 @@ class Files:
             return Problem(path, error.strerror or str(error))
         return Problem(path, "could not be read")
 
-    def containing(self, words: Sequence[bytes], paths: Iterable[str]) -> dict[bytes, list[str]]:
-        """Those of the files in which each of the words stands anywhere."""
-        wanted = list(paths)
-        on_disk = [self.entries[path] for path in wanted if path in self.entries and path not in self._overlay]
-        found = files_containing(self.root, words, on_disk)
-        for path in wanted:
-            raw = self._overlay.get(path, b"")
-            for word in words:
-                if word in raw:
-                    found[word].append(path)
-        return found
+    def naming(self, names: Iterable[bytes], paths: Iterable[str]) -> dict[bytes, list[str]]:
+        """Those of the files in which each of the names stands as a whole identifier, sorted."""
+        wanted = frozenset(names)
+        places = set(paths)
+        on_disk = [self.entries[path] for path in places if path in self.entries and path not in self._overlay]
+        found = files_naming(self.root, wanted, on_disk)
+        for path in places & self._overlay.keys():
+            for name in names_in(self._overlay[path], wanted):
+                found[name].append(path)
+        return {name: sorted(hits) for name, hits in found.items()}
 
     def save(self) -> None:
         """Put what is known of the files into the cache, if it is news."""

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 import libcst as cst
 
 from keel_lint.finding import Finding, Span
-from keel_lint.index.facts import Call
-from keel_lint.index.facts import Definition as DefinitionFacts
 from keel_lint.jobs.values import fold
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from keel_lint.finding import Applicability, Hop
     from keel_lint.fixing import FixBuilder
     from keel_lint.flow import Flow
+    from keel_lint.index.facts import Call
+    from keel_lint.index.facts import Definition as DefinitionFacts
     from keel_lint.jobs import Jobs
     from keel_lint.jobs.tasks import Task
     from keel_lint.rule import Rule
@@ -29,7 +30,7 @@ _SCOPES = (cst.FunctionDef, cst.ClassDef, cst.Lambda)
 _TRIVIA = ("whitespace", "leading_lines", "lines_after", "header", "footer", "lpar", "rpar", "trailing", "indent", "newline")
 
 
-class Unparsable(Exception):
+class UnparsableError(Exception):
     """LibCST refuses the definition. `offset` is the byte in the file at which it stops."""
 
     def __init__(self, reason: str, offset: int) -> None:
@@ -42,7 +43,7 @@ class Definition:
     """One definition with its tree. `path` is relative to the project; `fact` is what the index knows of it."""
 
     def __init__(self, jobs: Jobs, flow: Flow, path: str, position: int) -> None:
-        """Parse the definition; raises `Unparsable`."""
+        """Parse the definition; raises `UnparsableError`."""
         self.jobs = jobs
         self.flow = flow
         self.project = jobs.project
@@ -114,7 +115,7 @@ class Definition:
     # -- names and values -------------------------------------------------------------------------------------------------
 
     def name(self, node: cst.CSTNode) -> str | None:
-        """The canonical dotted name of a name or attribute: through imports, re-exports and aliases; `None` where it is local."""
+        """The canonical dotted name of a name or attribute, through imports, re-exports and aliases; `None` for a local one."""
         written = dotted(node)
         if written is None or self._is_bound_by_expression(node, written.partition(".")[0]):
             return None
@@ -161,11 +162,14 @@ class Definition:
                 continue
             name = "<lambda>" if isinstance(node, cst.Lambda) else node.name.value
             parent = self._parent_position(node, positions)
-            candidates = [p for p in waiting.get((parent, name), ()) if self.fact.start <= self.facts.definitions[p].start < self.fact.end]
+            candidates = [p for p in waiting.get((parent, name), ()) if self._holds(p)]
             index = min(seen[parent, name], len(candidates) - 1)
             seen[parent, name] += 1
             positions[id(node)] = candidates[index] if candidates else parent
         return positions
+
+    def _holds(self, position: int) -> bool:
+        return self.fact.start <= self.facts.definitions[position].start < self.fact.end
 
     def _parent_position(self, node: cst.CSTNode, positions: dict[int, int]) -> int:
         below = node
@@ -207,9 +211,17 @@ class Definition:
         built = fix.build() if fix is not None and self.can_fix else None
         self.findings.append(
             Finding(
-                rule.code, rule.slug, rule.group, message, self.project.absolute(self.path), span, span.row,
-                self._qualname(start), built, hops,
-            )  # fmt: skip
+                rule.code,
+                rule.slug,
+                rule.group,
+                message,
+                self.project.absolute(self.path),
+                span,
+                span.row,
+                self._qualname(start),
+                built,
+                hops,
+            )
         )
 
     def _qualname(self, offset: int) -> str:
@@ -251,7 +263,7 @@ def descendants(root: cst.CSTNode) -> Iterator[cst.CSTNode]:
         stack.extend(reversed(list(children(node))))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
     names = [field.name for field in dataclasses.fields(kind) if not any(word in field.name for word in _TRIVIA)]
     return tuple(sorted(names, key=lambda name: name != "decorators"))
@@ -292,10 +304,11 @@ def _parse(text: bytes, fact: DefinitionFacts, newline: str) -> tuple[cst.Module
         module = cst.parse_module(code)
     except cst.ParserSyntaxError as error:
         rows = code.splitlines(keepends=True)
-        before = "".join(rows[: error.raw_line - 1]) + rows[error.raw_line - 1][: error.raw_column] if error.raw_line <= len(rows) else code
-        raise Unparsable(error.message, min(len(before.encode()) + shift, fact.end)) from error
+        above, row = rows[: error.raw_line - 1], "".join(rows[error.raw_line - 1 : error.raw_line])
+        before = "".join(above) + row[: error.raw_column]
+        raise UnparsableError(error.message, min(len(before.encode()) + shift, fact.end)) from error
     except RecursionError as error:
-        raise Unparsable("nests too deeply", fact.start) from error
+        raise UnparsableError("nests too deeply", fact.start) from error
     return module, shift, module.code == code
 
 

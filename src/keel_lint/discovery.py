@@ -60,6 +60,8 @@ _SEARCHED = tuple((word, BITS[name]) for name, word in WORDS.items())
 _MASK = 4
 _SHARE = 400  # files for which another process pays: starting one costs about as much as reading and searching 200
 _MOST_PROCESSES = 4
+_FEW = 12  # names for which looking for each is faster than taking a file apart
+_ONLY_IDENTIFIERS = bytes(code if code > 127 or code == 95 or chr(code).isalnum() else 32 for code in range(256))
 _DONE = b"!"
 
 _TEMPLATE = rb"(?m)^[ \t]*\{[%#]|\{\{-?[ \t]*(?:cookiecutter|copier|_copier\w*)\b"
@@ -146,7 +148,7 @@ def _common_parent(paths: Sequence[Path]) -> Path:
 
 def _absolute(path: Path) -> str:
     """The path from the file system's root, without `..`, its symbolic links as they are written."""
-    return os.path.normpath(path.absolute())
+    return os.path.abspath(path)  # noqa: PTH100 -- resolve() follows links, and this is asked of thousands of paths
 
 
 # -- Ignore files --
@@ -276,7 +278,7 @@ def _bracket_item(glob: str, at: int) -> tuple[str, int]:
     if glob[at : at + 1] != "-" or glob[at + 1 : at + 2] in ("", "]"):
         return re.escape(low), at
     high, at = _bracket_character(glob, at + 1)
-    return (f"{re.escape(low)}-{re.escape(high)}" if low <= high else ""), at
+    return (f"{re.escape(low)}-{re.escape(high)}" if low <= high else re.escape(low)), at
 
 
 def _bracket_character(glob: str, at: int) -> tuple[str, int]:
@@ -360,11 +362,13 @@ class Tree:
         for entry in found:
             name = entry.name
             path = base + name
-            if name.endswith(SUFFIXES) and entry.is_file():
-                if not rules.leave_out(path, name, False):
-                    self._add(path, entry)
-            elif entry.is_dir(follow_symlinks=False) and not rules.leave_out(path, name, True):
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if not (is_folder or name.endswith(SUFFIXES)) or rules.leave_out(path, name, is_folder):
+                continue
+            if is_folder:
                 below.append((f"{path}/", rules))
+            else:
+                self._add(path, entry)
         return below
 
     def _listed(self, folder: str, base: str) -> list[os.DirEntry[str]]:
@@ -380,7 +384,9 @@ class Tree:
     def _add(self, path: str, found: os.DirEntry[str]) -> None:
         try:
             status = found.stat()
-        except OSError:  # gone since its folder was listed
+        except OSError:  # a link that leads nowhere, or gone since its folder was listed
+            return
+        if not stat.S_ISREG(status.st_mode):
             return
         entry = FileEntry(path, status.st_size, status.st_mtime_ns)
         if found.is_symlink():
@@ -407,8 +413,12 @@ class Tree:
         problems: list[Problem] = []
         excluded = 0
         for path in paths:
+            place = self._inside(_absolute(path))
+            if place in self.files:
+                taken[place] = self.files[place]
+                continue
             try:
-                place, status = self._place(path)
+                place, status = self._place(path, place)
             except OSError as error:
                 problems.append(Problem(str(path), error.strerror or str(error)))
                 continue
@@ -417,23 +427,19 @@ class Tree:
             elif stat.S_ISDIR(status.st_mode):
                 taken.update(self._under(place))
             elif stat.S_ISREG(status.st_mode):
-                entry = FileEntry(place, status.st_size, status.st_mtime_ns)
-                taken[place] = self.files.setdefault(place, entry)
+                taken[place] = self.files.setdefault(place, FileEntry(place, status.st_size, status.st_mtime_ns))
             else:
                 problems.append(Problem(str(path), "Not a regular file"))
         if not taken and not problems and not excluded:
             problems.append(Problem("", "No Python files found under the given paths"))
         return Selection(sorted(taken.values()), problems, excluded)
 
-    def _place(self, path: Path) -> tuple[str, os.stat_result]:
-        """Where `path` stands in the project: under its own name, or where a link leads if that is what the tree holds.
+    def _place(self, path: Path, place: str | None) -> tuple[str, os.stat_result]:
+        """Where `path` stands in the project: at `place`, or where a link leads if that is what the tree holds.
 
         Raises `OSError` where there is nothing, or nothing of this project.
         """
         status = path.stat()
-        place = self._inside(_absolute(path))
-        if place in self.files or place == "":
-            return place, status
         real = self._inside(os.path.realpath(path))
         if real is not None and (place is None or real in self.files or stat.S_ISDIR(status.st_mode)):
             return real, status
@@ -539,16 +545,25 @@ def read_and_search(root: Path, entries: Sequence[FileEntry], *, digests: bool =
     return {path: Scanned(int.from_bytes(answer[:_MASK], "little"), answer[_MASK:]) for path, answer in answers.items()}
 
 
-def files_containing(root: Path, words: Sequence[bytes], entries: Sequence[FileEntry]) -> dict[bytes, list[str]]:
-    """The paths of the files in which each of the words stands anywhere; each file is read once."""
-    bits = [(word, 1 << position) for position, word in enumerate(words)]
-    width = len(words) // 8 + 1
+def files_naming(root: Path, names: Iterable[bytes], entries: Sequence[FileEntry]) -> dict[bytes, list[str]]:
+    """The paths of the files in which each of the names stands as a whole identifier, in code or not; a file is read once."""
+    wanted = frozenset(names)
+    bits = {name: 1 << position for position, name in enumerate(wanted)}
+    width = len(wanted) // 8 + 1
 
     def look(raw: bytes) -> bytes:
-        return sum([bit for word, bit in bits if word in raw]).to_bytes(width, "little")
+        return sum([bits[name] for name in names_in(raw, wanted)]).to_bytes(width, "little")
 
-    masks = {path: int.from_bytes(answer, "little") for path, answer in _look_into(root, entries, look, width).items()}
-    return {word: [path for path, mask in masks.items() if mask & bit] for word, bit in bits}
+    answers = _look_into(root, entries, look, width)
+    masks = [(entry.path, int.from_bytes(answers.get(entry.path, b""), "little")) for entry in entries]
+    return {name: [path for path, mask in masks if mask & bit] for name, bit in bits.items()}
+
+
+def names_in(raw: bytes, names: frozenset[bytes]) -> frozenset[bytes]:
+    """Those of the names that stand in a file's content as whole identifiers."""
+    if len(names) <= _FEW and not any(name in raw for name in names):
+        return frozenset()
+    return names.intersection(raw.translate(_ONLY_IDENTIFIERS).split())
 
 
 def _look_into(root: Path, entries: Sequence[FileEntry], look: Callable[[bytes], bytes], width: int) -> dict[str, bytes]:

@@ -18,7 +18,7 @@ from keel_lint.source import Source, SourceError
 
 MAX_PASSES = 100
 # LibCST recurses once a bracket and more; Python itself gives up at 200 open brackets.
-_DEEP = 1000
+DEEP = 1000
 _STACK = 256 * 1024 * 1024
 
 _BRACKET = re.compile(rb"[()\[\]{}]")
@@ -310,7 +310,7 @@ def parse_error(source: Source) -> str:
     """Why LibCST cannot parse `source`, in one line; empty where it can."""
     import threading
 
-    if _depth(source.text) > _DEEP:
+    if bracket_depth(source.text) > DEEP:
         return "it nests too deep"
     # LibCST recurses on the native stack, where running out of it ends the process.
     flaws: list[str] = []
@@ -335,7 +335,7 @@ def _parse(text: str, flaws: list[str]) -> None:
         flaws.append(f"{type(error).__name__}: {' '.join(str(error).split())}")
 
 
-def _depth(text: bytes) -> int:
+def bracket_depth(text: bytes) -> int:
     """How many brackets are open at once at most, those in strings and comments counted too."""
     depth = deepest = 0
     for bracket in _BRACKET.findall(text):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(r"\w+|\s+|.", re.DOTALL)
 _NEWLINE = re.compile(r"\r\n|\n|\r")
 # What may stand between the end of a function's span and the arguments: its own closing parentheses, blanks and comments.
-_OPENING = re.compile(rb"(?:[ \t\f\r\n\\)]|#[^\r\n]*)*\(")
+_OPENING = re.compile(rb"(?:[ \t\f\r\n\\)]|#[^\r\n]*(?=[\r\n]))*\(")
 
 
 class Judged(Protocol):
@@ -54,6 +54,7 @@ class FixBuilder:
         self.applicability: Applicability = applicability
         self._source = definition.source
         self._changes: list[Change] = []
+        self._elsewhere: list[Edit] = []
         self._calls: dict[cst.Call, _CallChange] = {}
 
     def replace(self, node: cst.CSTNode, new: str | cst.CSTNode) -> None:
@@ -81,14 +82,17 @@ class FixBuilder:
         if start != end or text:
             self._changes.append((start, end, _NEWLINE.sub(self._source.newline, text)))
 
+    def replace_elsewhere(self, source: Source, start: int, end: int, text: str) -> None:
+        """Put `text` in the place of what stands between two offsets of another file."""
+        self._elsewhere.append(Edit(source.span(start, end), _NEWLINE.sub(source.newline, text), str(source.path)))
+
     def insert_argument(self, call: cst.Call, text: str) -> None:
         """Add the argument `text`, as in `name=value`, behind the last one of `call`."""
         self._calls.setdefault(call, _CallChange()).new.append(text)
 
     def remove_argument(self, call: cst.Call, argument: cst.Arg) -> None:
         """Take `argument` out of `call`. Comments next to it stay."""
-        position = next(index for index, other in enumerate(call.args) if other is argument)
-        self._calls.setdefault(call, _CallChange()).gone.add(position)
+        self._calls.setdefault(call, _CallChange()).gone.add(list(call.args).index(argument))
 
     def insert_decorator_arguments(self, decorator: cst.Decorator, text: str) -> None:
         """Add the arguments `text` to a decorator, which need not be a call yet."""
@@ -110,10 +114,10 @@ class FixBuilder:
         for call, change in self._calls.items():
             changes += self._arguments(call, change)
         changes.sort(key=lambda change: change[:2])
-        if not changes or any(after[0] < before[1] for before, after in pairwise(changes)):
+        if any(after[0] < before[1] for before, after in pairwise(changes)) or not (changes or self._elsewhere):
             return None
         edits = (Edit(self._source.span(start, end), text) for start, end, text in changes)
-        return Fix(self.title, self.applicability, tuple(edits))
+        return Fix(self.title, self.applicability, (*edits, *self._elsewhere))
 
     @cached_property
     def _names(self) -> Names:

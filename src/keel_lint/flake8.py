@@ -7,15 +7,16 @@ A rule pack of another maker subclasses `Plugin` under its own three letters.
 
 from __future__ import annotations
 
-import argparse
-import ast
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from keel_lint import __version__
 
 if TYPE_CHECKING:
+    import argparse
+    import ast
+    from collections.abc import Iterator, Sequence
+
     from keel_lint.runner import Linter
 
 Result = tuple[int, int, str, type]
@@ -40,9 +41,12 @@ class Plugin:
         """Add keel-lint's options; those of the command line that decide which rules run."""
         if cls is not Plugin:
             return
-        manager.add_option("--keel-extend-select", default="", parse_from_config=True, help="Codes to run beside the configured ones.")
-        manager.add_option("--keel-tests", action="store_true", default=False, parse_from_config=True, help="Check test code too.")
-        manager.add_option("--keel-isolated", action="store_true", default=False, help="Read no keel-lint configuration.")
+        switch = {"action": "store_true", "default": False}
+        manager.add_option(
+            "--keel-extend-select", default="", parse_from_config=True, help="Codes to run beside the configured."
+        )
+        manager.add_option("--keel-tests", **switch, parse_from_config=True, help="Check test code too.")
+        manager.add_option("--keel-isolated", **switch, help="Read no keel-lint configuration.")
 
     @classmethod
     def parse_options(cls, options: argparse.Namespace) -> None:

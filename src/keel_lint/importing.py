@@ -14,7 +14,7 @@ from keel_lint.index.facts import MODULE, Definition, Import, ModuleFacts
 from keel_lint.layout import Change, appended, indentation, next_line
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Tree
+    from tree_sitter import Node
 
     from keel_lint.source import Source
 
@@ -22,7 +22,7 @@ _FUTURE, _STANDARD, _ABSOLUTE, _RELATIVE = range(4)
 _KINDS = ("import_statement", "import_from_statement", "future_import_statement")
 _BODIES = ("function_definition", "class_definition", "decorated_definition")
 _UNCONDITIONAL = ("module", "block", "with_statement", "try_statement")
-_LONE_RETURN = re.compile(rb"\r(?!\n)")
+_BLANK_LINE = re.compile(rb"(?:\n|\r(?!\n))[ \t\f]*[\r\n]")
 _PROLOGUE = re.compile(rb"#!|[ \t\f]*#.*?coding[:=]")
 
 
@@ -225,11 +225,11 @@ class Names:
                 close = statement.children[-1].start_byte if bracketed else statement.end_byte
                 changes += appended(self._source, _stretch(names[-1]), close, group, lines=bracketed)
             else:
-                changes.append(self._put_before(names[index], group))
+                changes.append(self._put_before(names[index], group, lines=bracketed))
         return changes
 
-    def _put_before(self, name: Node, clauses: Sequence[str]) -> Change:
-        indent = indentation(self._source, name.start_byte)
+    def _put_before(self, name: Node, clauses: Sequence[str], *, lines: bool) -> Change:
+        indent = indentation(self._source, name.start_byte) if lines else None
         separator = ", " if indent is None else f",{self._source.newline}{indent}"
         return (name.start_byte, name.start_byte, "".join(f"{clause}{separator}" for clause in clauses))
 
@@ -271,8 +271,7 @@ class Names:
         """The imports among which one of `module` belongs: the group with its own package, else the first."""
         groups: list[list[Node]] = []
         for node in nodes:
-            parted = not groups or re.search(r"\n[ \t\f\r]*\n", self._between(groups[-1][-1], node).replace("\r", "\n"))
-            if parted:
+            if not groups or _BLANK_LINE.search(self._source.text, groups[-1][-1].end_byte, node.start_byte):
                 groups.append([])
             groups[-1].append(node)
         package = module.partition(".")[0]
@@ -310,7 +309,8 @@ class Names:
 
     def _parted(self, offset: int) -> _Place:
         newline = self._source.newline
-        following = next((node for node in self._root.children if node.start_byte >= offset), self._limit)
+        code = (node for node in self._root.children if node.type != "comment")
+        following = next((node for node in code if node.start_byte >= offset), self._limit)
         blanks = 2 if following.type in _BODIES else 1
         return _Place(offset, before=newline if offset else "", after="" if self._is_blank(offset) else newline * blanks)
 
@@ -331,7 +331,7 @@ class Names:
 
     @cached_property
     def _root(self) -> Node:
-        return _tree(self._source.text).root_node
+        return _tree(self._source.text)
 
     @cached_property
     def _limit(self) -> Node:
@@ -342,7 +342,7 @@ class Names:
     @cached_property
     def _docstring(self) -> Node | None:
         first = next((node for node in self._root.children if node.type != "comment"), None)
-        is_string = first is not None and [child.type for child in first.children] == ["string"]
+        is_string = first is not None and [child.type for child in first.children] in (["string"], ["concatenated_string"])
         return first if is_string else None
 
     @cached_property
@@ -362,21 +362,16 @@ class Names:
     def _code(self, node: Node) -> str:
         return self._source.slice(node.start_byte, node.end_byte)
 
-    def _between(self, first: Node, second: Node) -> str:
-        return self._source.slice(first.end_byte, second.start_byte)
-
     def _is_blank(self, offset: int) -> bool:
         """Whether the line at `offset` is blank, or past the end."""
         return not self._source.text[offset : next_line(self._source, offset)].strip()
 
 
 @lru_cache(maxsize=4)
-def _tree(text: bytes) -> Tree:
-    import tree_sitter_python
-    from tree_sitter import Language, Parser
+def _tree(text: bytes) -> Node:
+    from keel_lint.index.parser import parse
 
-    # tree-sitter knows no line that ends in a lone carriage return; offsets stay the same.
-    return Parser(Language(tree_sitter_python.language())).parse(_LONE_RETURN.sub(b"\n", text))
+    return parse(text)
 
 
 def _ways(qualified: str) -> Iterator[tuple[_Wanted, str]]:
@@ -434,7 +429,11 @@ def _is_label(node: Node) -> bool:
 def _is_bound(node: Node, dotted: Node) -> bool:
     """Whether a part of a dotted name is what its statement binds."""
     holder = dotted.parent
-    if holder is None or holder.type == "aliased_import" or dotted == holder.child_by_field_name("module_name"):
+    if (
+        holder is None
+        or holder.type in ("aliased_import", "relative_import")
+        or dotted == holder.child_by_field_name("module_name")
+    ):
         return False
     return node == dotted.children[0]
 

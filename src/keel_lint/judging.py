@@ -1,7 +1,7 @@
 """One walk over a definition for all the rules that judge it.
 
-The table from node type to visitor methods is made once for each set of rules: `libcst.visit_batched` looks every visitor over at
-every call, which costs more than the visits.
+The table from node type to visitor methods is made once for each rule: `libcst.visit_batched` looks every visitor over at every
+call, which costs more than the visits.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from keel_lint.definition import Definition
-from keel_lint.finding import Finding
-from keel_lint.rule import Rule, RuleInfo
-
 if TYPE_CHECKING:
     import libcst as cst
+
+    from keel_lint.definition import Definition
+    from keel_lint.finding import Finding
+    from keel_lint.rule import Rule, RuleInfo
 
 Visit = Callable[["cst.CSTNode"], object]
 
@@ -25,7 +25,7 @@ def judge(definition: Definition, rules: Sequence[RuleInfo]) -> list[Finding]:
     for info in rules:
         try:
             judges.append(_Judge(info, info.load()(definition)))
-        except Exception as error:  # noqa: BLE001 -- a rule may fail in any way
+        except Exception as error:
             _report_failure(definition, info, error)
     for entering, node in definition.order:
         name = type(node).__name__
@@ -53,14 +53,14 @@ class _Judge:
             return
         try:
             getattr(self.rule, method)(node)
-        except Exception as error:  # noqa: BLE001 -- a rule may fail in any way
+        except Exception as error:
             self.failed = True
             _report_failure(definition, self.info, error)
 
     def finish(self, definition: Definition) -> None:
         try:
             self.rule.finish()
-        except Exception as error:  # noqa: BLE001 -- a rule may fail in any way
+        except Exception as error:
             _report_failure(definition, self.info, error)
 
 

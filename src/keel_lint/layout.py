@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 Change = tuple[int, int, str]
 """The text between two offsets of `Source.text`, and what replaces it."""
 
-_COMMA = re.compile(rb"(?:[ \t\f\r\n]|\\(?=[\r\n])|#[^\r\n]*)*,")
+_COMMA = re.compile(rb"(?:[ \t\f\r\n\\]|#[^\r\n]*(?=[\r\n]))*,")
 _REST = re.compile(rb"[ \t\f]*(#[^\r\n]*)?(?=([\r\n])|\Z)")
 
 
@@ -49,18 +49,19 @@ def appended(source: Source, last: tuple[int, int], close: int, items: Sequence[
 
 
 def removed(source: Source, inside: tuple[int, int], items: Sequence[tuple[int, int]], gone: set[int]) -> list[Change]:
-    """The changes that take the items at the positions `gone` out of the list that fills `inside`; comments between them stay."""
+    """The changes that take the items at the positions `gone` out of the list that fills `inside`; comments between stay."""
     kept = [position for position in range(len(items)) if position not in gone]
     gaps = _gaps(source, inside, items)
     if not kept:
         commented = any(b"#" in gap for gap in gaps)
-        return [_cut(source, item, inside[1]) for item in items] if commented else [(*inside, "")]
+        cuts = [_cut(source, item, inside[1]) for item in items]
+        return [change for changes in cuts for change in changes] if commented else [(*inside, "")]
     tail = [position for position in gone if position > kept[-1]]
     commented = any(b"#" in gaps[position] for position in tail)
     changes: list[Change] = []
     for position in gone:
         if commented if position in tail else b"#" in gaps[position + 1]:
-            changes.append(_cut(source, items[position], inside[1]))
+            changes += _cut(source, items[position], inside[1])
         elif position in tail:
             changes.append((items[position - 1][1], items[position][1], ""))
         else:
@@ -75,16 +76,19 @@ def _gaps(source: Source, inside: tuple[int, int], items: Sequence[tuple[int, in
     return [source.text[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
-def _cut(source: Source, item: tuple[int, int], close: int) -> Change:
+def _cut(source: Source, item: tuple[int, int], close: int) -> list[Change]:
     """Take out one item with its comma, and its line where nothing else stands on it."""
     start, end = item
     comma = _COMMA.match(source.text, end, close)
-    rest = _REST.match(source.text, comma.end() if comma else end, close)
+    if comma and b"#" in comma[0]:
+        return [(start, end, ""), (comma.end() - 1, comma.end(), "")]
+    after = comma.end() if comma else end
+    rest = _REST.match(source.text, after, close)
     if rest is None:
-        return (start, comma.end() if comma else end, "")
+        return [(start, after, "")]
     if rest[1]:
-        return (start, rest.start(1), "")
+        return [(start, rest.start(1), "")]
     indent = indentation(source, start)
     if indent is None or rest[2] is None:
-        return (start, rest.end(), "")
-    return (start - len(indent), next_line(source, rest.end()), "")
+        return [(start, rest.end(), "")]
+    return [(start - len(indent), next_line(source, rest.end()), "")]

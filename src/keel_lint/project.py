@@ -1,7 +1,7 @@
 """Modules by dotted name, loaded when asked for; names resolved through imports and re-exports.
 
-A *source root* is any directory from which an absolute import resolves, so none needs to be configured: a module is found by the
-end of its path, and of several the nearest to the importing file is taken.
+A *source root* is any directory from which an absolute import resolves, so none needs to be configured: a module is found by
+the end of its path, and of several the nearest to the importing file is taken.
 
 Everything an answer was read from is recorded (`Project.recording`), so that a cached verdict knows when it is stale.
 """
@@ -12,15 +12,17 @@ import builtins
 import sys
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from keel_lint.index.facts import MODULE, Definition, Import, ModuleFacts
 from keel_lint.source import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
 T = TypeVar("T")
 State = Literal["internal", "external", "unbound", "local", "unknown"]
@@ -123,6 +125,10 @@ class Project:
         if self._reads:
             self._reads[-1].add(read)
 
+    def leave_unresolved(self, path: str, offset: int) -> None:
+        """Record that it could not be told what the call at `offset` of a file leads to: such calls are counted and shown."""
+        self.note("unresolved", path, str(offset))
+
     def memo(self, key: tuple[object, ...], compute: Callable[[], T], recursive: T) -> T:
         """`compute()`, once a run, with all that it reads; `recursive` is the answer where it asks for itself."""
         known = self._memo.get(key)
@@ -150,7 +156,7 @@ class Project:
             return (self._find_module(rest[0], rest[1]) or "").encode("utf-8", "surrogateescape")
         if kind == "text":
             return self.text(rest[0]).encode("utf-8", "surrogateescape")
-        return self._derived[rest[0]]()
+        return self._derived[rest[0]]() if kind == "derived" else b""
 
     def _hash(self, path: str) -> bytes:
         try:
@@ -187,16 +193,32 @@ class Project:
         return facts
 
     def _load_facts(self, path: str) -> ModuleFacts:
-        digest = self._files.hash(path)  # before the content is read: a file may change in between
-        known = self._store.load(path, digest) if self._store is not None else None
+        known = self._store.load(path, self._files.hash(path)) if self._store is not None else None
         if known is not None:
             return known
         from keel_lint.index.build import index
 
         facts = index(self.source(path).text)
         if self._store is not None:
-            self._store.save(path, digest, facts)
+            self._store.save(path, self._files.hash(path), facts)
         return facts
+
+    def knows(self, path: str) -> bool:
+        """Whether the facts of a file need no indexing: they are at hand, or in the store."""
+        if path not in self._facts and self._store is not None:
+            try:
+                known = self._store.load(path, self._files.hash(path))
+            except OSError:
+                return True
+            if known is not None:
+                self._facts[path] = known
+        return path in self._facts
+
+    def learn(self, path: str, facts: ModuleFacts) -> None:
+        """Take facts that another process has made."""
+        self._facts[path] = facts
+        if self._store is not None:
+            self._store.save(path, self._files.hash(path), facts)
 
     def try_facts(self, path: str) -> ModuleFacts | None:
         """The facts of a file, or `None` where it cannot be read: said where it is checked, not where it is asked about."""
@@ -223,7 +245,7 @@ class Project:
         return stems
 
     def module(self, dotted: str, importer: str) -> str | None:
-        """The file of a module imported by `importer` under an absolute or relative name, or `None` where the project has none."""
+        """The file of the module that `importer` imports under an absolute or relative name; `None` for one of others."""
         folder = importer.rpartition("/")[0]
         self.note("module", dotted, folder)
         return self._find_module(dotted, folder)

@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from keel_lint.rule import Registry
@@ -207,7 +207,8 @@ class SettingsFinder:
 
     def for_file(self, path: str | Path) -> Settings:
         """The settings of a file that need not exist."""
-        return self._fixed or self._for_folder(os.path.dirname(os.path.abspath(path)))  # noqa: PTH100, PTH120
+        folder = os.path.dirname(path)  # noqa: PTH120 - asked for every file
+        return self._fixed or self._known.get(folder) or self._for_folder(os.path.abspath(folder))  # noqa: PTH100
 
     def for_project(self, root: str | Path) -> Settings:
         """The settings of a folder: those of the project, from which `functions`, `roots` and `settings` are taken."""
@@ -310,8 +311,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
     known = list(known)
-    found = get_close_matches(word, known, 1) or get_close_matches(word.upper(), known, 1)
-    return f"; did you mean `{found[0]}`?" if found else ""
+    found = get_close_matches(word, known) or get_close_matches(word := word.upper(), known)
+    # Of codes, one in the same band is meant more often than one with the same digits
+    best = max(found, key=lambda other: max(n for n in range(len(word) + 1) if other.startswith(word[:n])), default="")
+    return f"; did you mean `{best}`?" if best else ""
 
 
 @lru_cache(maxsize=256)
@@ -343,12 +346,10 @@ def _layers(layers: Iterable[dict[str, Any]], select: str, extend: str, ignore: 
     return tuple(layer for layer in said if layer != Selection())
 
 
-class _UnfitError(Exception):
-    """A value of the wrong kind: what was expected, and the keys that lead to it below the option."""
+class _Wrong(Protocol):
+    """Takes note of a value of the wrong kind: what was expected, and the key below the option that it stands at."""
 
-    def __init__(self, expected: str, value: object, *below: str) -> None:
-        super().__init__(expected)
-        self.expected, self.value, self.below = expected, value, below
+    def __call__(self, expected: str, value: object, below: str = "") -> None: ...
 
 
 class _Document:
@@ -394,29 +395,20 @@ class _Document:
     def options(self, folder: Path, registry: Registry | None, problems: list[Problem]) -> dict[str, Any]:
         """The options by key, converted, with patterns and paths relative to `folder`; adds what is wrong to `problems`."""
         values: dict[str, Any] = {}
-        for key, value in self.table.items():
-            try:
-                values[key] = self._option(key, value, folder)
-            except _UnfitError as unfit:
-                name = self._shown(".".join((key, *unfit.below)))
-                message = f"{name} must be {unfit.expected}, not {_kind(unfit.value)}"
-                problems.append(self._problem((key, *unfit.below), message, unfit.value))
-            except KeyError:
-                message = f"unknown key {self._shown(key)}{nearest(key, _READERS)}"
-                problems.append(self._problem((key,), message))
+        for key, given in self.table.items():
+            if key not in _READERS:
+                problems.append(self._problem((key,), f"unknown key {self._shown(key)}{nearest(key, _READERS)}"))
+                continue
+
+            def wrong(expected: str, value: object, below: str = "", *, key: str = key) -> None:
+                keys = (key, below) if below else (key,)
+                message = f"{self._shown('.'.join(keys))} must be {expected}, not {_kind(value)}"
+                problems.append(self._problem(keys, message, value))
+
+            values[key] = _READERS[key](given, folder, wrong)
         if registry is not None:
             problems += self._unknown_selectors(values, registry)
         return values
-
-    def _option(self, key: str, value: object, folder: Path) -> object:
-        read = _READERS[key](value)
-        if key in _GLOBS:
-            return tuple(_glob(pattern.rstrip("/"), folder) for pattern in read)
-        if key in _TABLES:
-            return tuple((_glob(pattern, folder), words) for pattern, words in read.items())
-        if key == "cache-dir":
-            return folder / Path(read).expanduser()
-        return tuple(_root(folder, name) for name in read) if key == "roots" else read
 
     def _unknown_selectors(self, values: dict[str, Any], registry: Registry) -> Iterable[Problem]:
         for key, value in values.items():
@@ -452,7 +444,7 @@ def _locate(text: str, keys: tuple[str, ...], value: object) -> tuple[int, int]:
     at = table.start() if table else 0
     patterns = [rf"""(?:^|[{{,.\[])[ \t]*["']?({re.escape(key)})["']?[ \t]*(?=[=.\]])""" for key in keys]
     if isinstance(value, str):
-        patterns.append(rf"""["']({re.escape(value)})["']""")
+        patterns.append(rf"""(["']{re.escape(value)}["'])""")
     for pattern in patterns:
         found = re.compile(pattern, re.MULTILINE).search(bare, at)
         at = found.start(1) if found else at
@@ -494,89 +486,103 @@ def _table_of_pairs(value: object) -> object:
     return table
 
 
-def _strings(value: object) -> tuple[str, ...]:
+def _strings(value: object, _folder: Path, wrong: _Wrong, below: str = "") -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)):
-        raise _UnfitError("an array of strings", value)
+        wrong("an array of strings", value, below)
+        return ()
     for item in value:
         if not isinstance(item, str):
-            raise _UnfitError("an array of strings", item)
-    return tuple(value)
+            wrong("an array of strings", item, below)
+    return tuple(item for item in value if isinstance(item, str))
 
 
-def _string(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise _UnfitError("a string", value)
-    return value
+def _string(value: object, _folder: Path, wrong: _Wrong) -> str | None:
+    if isinstance(value, str) and value:
+        return value
+    wrong("a string", value)
+    return None
 
 
-def _boolean(value: object) -> bool:
+def _boolean(value: object, _folder: Path, wrong: _Wrong) -> bool:
     if not isinstance(value, bool):
-        raise _UnfitError("a boolean", value)
-    return value
+        wrong("a boolean", value)
+    return value is True
 
 
-def _strings_by_pattern(value: object) -> dict[str, tuple[str, ...]]:
+def _globs(value: object, folder: Path, wrong: _Wrong) -> tuple[Glob, ...]:
+    patterns = [pattern.rstrip("/") for pattern in _strings(value, folder, wrong)]
+    return tuple(glob for pattern in patterns for glob in _glob(pattern, folder, wrong))
+
+
+def _strings_by_glob(value: object, folder: Path, wrong: _Wrong) -> tuple[tuple[Glob, tuple[str, ...]], ...]:
     if not isinstance(value, dict):
-        raise _UnfitError("a table of patterns with their codes", value)
-    read = {}
-    for pattern, words in value.items():
-        try:
-            read[pattern] = _strings(words)
-        except _UnfitError as unfit:
-            raise _UnfitError(unfit.expected, unfit.value, pattern) from None
-    return read
+        wrong("a table of patterns with their codes", value)
+        return ()
+    read = [(pattern, _strings(words, folder, wrong, pattern)) for pattern, words in value.items()]
+    return tuple((glob, words) for pattern, words in read for glob in _glob(pattern, folder, wrong))
 
 
-def _functions(value: object) -> dict[str, Determinism]:
-    """Dotted names with their determinism; a name that was not quoted comes as tables in tables."""
-    if not isinstance(value, dict):
-        raise _UnfitError("a table of functions", value)
-    read: dict[str, Determinism] = {}
-    for name, word in value.items():
-        if isinstance(word, dict):
-            read.update({f"{name}.{rest}": said for rest, said in _functions(word).items()})
-        elif word in ("deterministic", "non-deterministic"):
-            read[name] = word
-        else:
-            raise _UnfitError('"deterministic" or "non-deterministic"', word, name)
-    return read
-
-
-def _output_format(value: object) -> str:
-    from keel_lint.report import FORMATS
-
-    if value not in FORMATS:
-        raise _UnfitError(f"one of {', '.join(FORMATS)}", value)
-    return str(value)
-
-
-def _glob(pattern: str, folder: Path) -> Glob:
+def _glob(pattern: str, folder: Path, wrong: _Wrong) -> Iterator[Glob]:
     glob = Glob(pattern, folder.as_posix())
     try:
         re.compile(glob.expression)
     except re.error:
-        raise _UnfitError("made of file patterns", pattern) from None
-    return glob
+        wrong("made of file patterns", pattern)
+    else:
+        yield glob
 
 
-def _root(folder: Path, name: str) -> Path:
-    root = (folder / name).absolute()
-    if not root.is_dir():
-        raise _UnfitError("an array of folders that exist", name)
-    return Path(os.path.normpath(root))
+def _functions(value: object, folder: Path, wrong: _Wrong, prefix: str = "") -> dict[str, Determinism]:
+    """Dotted names with their determinism; a name that was not quoted comes as tables in tables."""
+    if not isinstance(value, dict):
+        wrong("a table of functions", value)
+        return {}
+    read: dict[str, Determinism] = {}
+    for name, word in value.items():
+        if isinstance(word, dict):
+            read.update(_functions(word, folder, wrong, f"{prefix}{name}."))
+        elif word in ("deterministic", "non-deterministic"):
+            read[f"{prefix}{name}"] = word
+        else:
+            wrong('"deterministic" or "non-deterministic"', word, f"{prefix}{name}")
+    return read
+
+
+def _output_format(value: object, _folder: Path, wrong: _Wrong) -> str | None:
+    from keel_lint.report import FORMATS
+
+    if value in FORMATS:
+        return str(value)
+    wrong(f"one of {', '.join(FORMATS)}", value)
+    return None
+
+
+def _folders(value: object, folder: Path, wrong: _Wrong) -> tuple[Path, ...]:
+    names = _strings(value, folder, wrong)
+    roots = {name: Path(os.path.normpath(folder.absolute() / name)) for name in names}
+    for name, root in roots.items():
+        if not root.is_dir():
+            wrong("an array of folders that exist", name)
+    return tuple(roots.values())
+
+
+def _path(value: object, folder: Path, wrong: _Wrong) -> Path | None:
+    name = _string(value, folder, wrong)
+    return folder.absolute() / Path(name).expanduser() if name else None
 
 
 _SELECTORS = ("select", "extend-select", "ignore", "fixable", "extend-fixable", "unfixable")
-_GLOBS = ("exclude", "extend-exclude")
 _TABLES = ("per-file-ignores", "extend-per-file-ignores")
 _ADDING = ("extend-exclude", "extend-per-file-ignores")
-_READERS: dict[str, Callable[[object], Any]] = {
+_READERS: dict[str, Callable[[object, Path, _Wrong], Any]] = {
     **dict.fromkeys(_SELECTORS, _strings),
-    **dict.fromkeys(_GLOBS, _strings),
-    **dict.fromkeys(_TABLES, _strings_by_pattern),
+    **dict.fromkeys(("exclude", "extend-exclude"), _globs),
+    **dict.fromkeys(_TABLES, _strings_by_glob),
     **dict.fromkeys(("force-exclude", "respect-gitignore", "tests", "unsafe-fixes", "show-fixes"), _boolean),
-    **dict.fromkeys(("roots", "charge-calls"), _strings),
-    **dict.fromkeys(("settings", "cache-dir"), _string),
     "functions": _functions,
+    "roots": _folders,
+    "charge-calls": _strings,
+    "settings": _string,
+    "cache-dir": _path,
     "output-format": _output_format,
 }

@@ -7,7 +7,7 @@ rules inside `# ruff:` comments name what they suppress and are never a blanket.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -100,7 +100,7 @@ class Suppression:
 
 @dataclass(eq=False)
 class Directive:
-    """One directive in a comment. `start` and `end` are the bytes of the directive, `comment` those of the whole comment.
+    """One directive in a comment. `start` and `end` are its bytes, `comment` is where the whole comment begins.
 
     `expired` says why it does not suppress (any more); `misread` that the directive cannot be understood, and why.
     """
@@ -111,7 +111,7 @@ class Directive:
     own_line: bool
     start: int
     end: int
-    comment: tuple[int, int]
+    comment: int
     reason: str = ""
     expired: str = ""
     misread: str = ""
@@ -135,21 +135,22 @@ class Suppressions:
     ) -> Suppressions:
         """Read the comments of a file. With `own_only`, `noqa` on a finding's own row is left to flake8."""
         reader = _Reader(source, registry, today)
-        directives = [directive for start, end in facts.comments for directive in reader.read(start, end)]
+        directives = [directive for start, end in sorted(facts.comments) for directive in reader.read(start, end)]
         made = cls(source, registry, directives, own_only=own_only)
         anchors = [_anchor_rows(source, definition) for definition in facts.definitions if definition.kind != "statement"]
         for position, directive in enumerate(directives):
+            if directive.verb == "disable":
+                _pair(directive, directives[position + 1 :])
             if not directive.expired:
-                made._place(directive, directives[position + 1 :], anchors)
+                made._place(directive, anchors)
         made._ranges.sort(key=lambda entry: (entry[1] - entry[0], entry[0]))
         return made
 
-    def _place(self, directive: Directive, later: list[Directive], anchors: list[range]) -> None:
+    def _place(self, directive: Directive, anchors: list[range]) -> None:
         if directive.verb == "file-ignore":
             self._ranges += [(1, _END_OF_FILE, name) for name in directive.names]
         if directive.verb == "disable":
             for name in directive.names:
-                name.enabled_by = _enabled_by(name, later)
                 last = name.enabled_by.row if name.enabled_by else _END_OF_FILE
                 self._ranges.append((directive.row, last, name))
         if directive.verb in ("noqa", "ignore"):
@@ -157,12 +158,10 @@ class Suppressions:
                 self._by_row.setdefault(row, []).extend(directive.names)
 
     def _covered_rows(self, directive: Directive, anchors: list[range]) -> set[int]:
+        own_line = directive.own_line and directive.tool != "noqa"
+        rows = set((_next_statement if own_line else _rows_before_comment)(self._source, directive.row))
         if directive.tool == "noqa":
-            return set(_joined_rows(self._source, directive.row))
-        if directive.own_line:
-            rows = set(_next_statement(self._source, directive.comment[1]))
-        else:
-            rows = set(_joined_rows(self._source, directive.row))
+            return rows
         return rows.union(*(anchor for anchor in anchors if not rows.isdisjoint(anchor)))
 
     def match(self, finding: Finding) -> Suppression | None:
@@ -201,10 +200,11 @@ class Suppressions:
         """
         about_text = [remark for one in self.directives for remark in _remarks(one, self._registry)]
         found = [self._finding(remark, path) for remark in about_text if remark.code in active]
-        found = [one for one in found if self.match(one) is None]
+        # By a code only: a blanket would hide what is said of itself
+        found = [one for one in found if not self.cuts(one.code, one.span.row)]
         if "KEL002" in active:
             unused = (self._finding(remark, path) for remark in self._unused(active))
-            found += [one for one in unused if self.match(one) is None]
+            found += [one for one in unused if not self.cuts(one.code, one.span.row)]
         return sorted(found, key=lambda finding: finding.order)
 
     def _finding(self, remark: _Remark, path: str) -> Finding:
@@ -265,8 +265,8 @@ class _Comment:
         return self.start + len(self.text[:index].encode())
 
     def directive(self, tool: Tool, verb: Verb, start: int, end: int, reason: str) -> Directive:
-        whole = (self.start, self.offset(len(self.text)))
-        return Directive(tool, verb, self.row, self.own_line, self.offset(start), self.offset(end), whole, _plain(reason))
+        first, last = self.offset(start), self.offset(end)
+        return Directive(tool, verb, self.row, self.own_line, first, last, self.start, _plain(reason))
 
 
 class _Reader:
@@ -408,14 +408,11 @@ def _segment_end(text: str, start: int) -> int:
     return found.start() if found else len(text)
 
 
-def _enabled_by(name: Suppression, later: Iterable[Directive]) -> Suppression | None:
-    """What ends a `disable`: the next `enable` of the same tool that names it, or names nothing."""
-    for directive in later:
-        if directive.verb == "enable" and directive.tool == name.directive.tool:
-            for other in directive.names:
-                if other.blanket or (name.codes and other.codes >= name.codes):
-                    return other
-    return None
+def _pair(disable: Directive, later: list[Directive]) -> None:
+    """Find what ends each name of a `disable`: the next `enable` of the same tool that names it, or that names nothing."""
+    enables = [name for one in later if one.verb == "enable" and one.tool == disable.tool for name in one.names]
+    for name in disable.names:
+        name.enabled_by = next((one for one in enables if one.blanket or (name.codes and one.codes >= name.codes)), None)
 
 
 def _ending_nothing(directive: Directive, ends: list[Suppression]) -> Iterator[tuple[Suppression, str]]:
@@ -468,15 +465,15 @@ def _without(source: Source, directive: Directive, dropped: Sequence[Suppression
     kept = [name.name for name in directive.names if name not in dropped]
     if kept:
         return Edit(source.span(directive.names[0].start, directive.names[-1].end), ", ".join(kept))
-    text = source.text
-    first, last = directive.comment
-    behind = text[directive.end : last]
-    if directive.start > first or not behind.strip():
-        if directive.start == first and directive.own_line:
-            rows = [*source.line_starts, len(text)]
-            return Edit(source.span(rows[directive.row - 1], rows[directive.row]), "")
-        return Edit(source.span(len(text[: directive.start].rstrip(b" \t\f")), directive.end), "")
-    return Edit(source.span(directive.start, last - len(behind.lstrip())), "")
+    rows = [*source.line_starts, len(source.text)]
+    behind = source.text[directive.end : rows[directive.row]]
+    opens = directive.start == directive.comment
+    if opens and directive.own_line and not behind.strip():
+        return Edit(source.span(rows[directive.row - 1], rows[directive.row]), "")
+    if opens and behind.strip():
+        return Edit(source.span(directive.start, rows[directive.row] - len(behind.lstrip())), "")
+    end = directive.end if behind.strip() else rows[directive.row] - len(behind.lstrip(b" \t\f"))
+    return Edit(source.span(len(source.text[: directive.start].rstrip(b" \t\f")), end), "")
 
 
 def add_noqa(source: Source, findings: Sequence[Finding], reason: str, registry: Registry) -> tuple[Edit, ...]:
@@ -521,10 +518,9 @@ def _anchor_rows(source: Source, definition: Definition) -> range:
 
 @lru_cache(maxsize=4)
 def _tree(source: Source) -> Node:
-    import tree_sitter_python
-    from tree_sitter import Language, Parser
+    from keel_lint.index.parser import parse
 
-    return Parser(Language(tree_sitter_python.language())).parse(source.text).root_node
+    return parse(source.text)
 
 
 @lru_cache(maxsize=4)
@@ -564,6 +560,14 @@ def _joined_rows(source: Source, row: int) -> range:
     return range(row, row + 1)
 
 
+def _rows_before_comment(source: Source, row: int) -> range:
+    """The rows that flake8 reads as one line with a comment in `row`; the file is parsed only where there can be several."""
+    line = source.line(row)
+    if '"""' in line or "'''" in line or source.line(row - 1).endswith("\\"):
+        return _joined_rows(source, row)
+    return range(row, row + 1)
+
+
 def _comment_in(source: Source, row: int) -> str:
     """The comment that ends a row; empty where there is none."""
     start = source.line_starts[row - 1]
@@ -573,13 +577,13 @@ def _comment_in(source: Source, row: int) -> str:
     return source.slice(node.start_byte, node.end_byte).rstrip("\r") if node is not None and node.type == "comment" else ""
 
 
-def _next_statement(source: Source, offset: int) -> range:
+def _next_statement(source: Source, row: int) -> range:
     """The rows of the statement behind a comment on its own line, of its header where it has a body.
 
     Between brackets, those of the element that follows.
     """
-    skipped = _NO_CODE.match(source.text, offset)
-    start = skipped.end() if skipped else offset
+    skipped = _NO_CODE.match(source.text, source.line_starts[row - 1])
+    start = skipped.end() if skipped else len(source.text)
     node = _tree(source).descendant_for_byte_range(start, start + 1)
     if node is None or start >= len(source.text):
         return range(0)

@@ -86,7 +86,8 @@ def test_every_format_is_an_option(format_: str) -> None:
 
 
 def test_mistakes_are_one_line_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
-    assert mistake(capsys, "check", "--output-format", "xml").startswith("error: argument --output-format: 'xml' is not one of ")
+    said = mistake(capsys, "check", "--output-format", "xml")
+    assert said.startswith("error: argument --output-format: 'xml' is not one of ")
     assert "--nonsense" in mistake(capsys, "check", "--nonsense")
     assert "--sel" in mistake(capsys, "check", "--sel", "KEL1")
     assert "PATTERN:CODE" in mistake(capsys, "check", "--per-file-ignores", "tests")

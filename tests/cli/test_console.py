@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from keel_lint.cli import console
+from keel_lint.cli import terminal
 from keel_lint.cli.console import ERASE, Console, Progress
 
 
@@ -19,7 +19,7 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("when", "environment", "terminal", "coloured"),
+    ("when", "environment", "is_terminal", "coloured"),
     [
         ("auto", {}, True, True),
         ("auto", {}, False, False),
@@ -34,20 +34,20 @@ class Terminal(io.StringIO):
     ],
 )
 def test_colour(
-    monkeypatch: pytest.MonkeyPatch, when: console.Colour, environment: dict[str, str], terminal: bool, coloured: bool
+    monkeypatch: pytest.MonkeyPatch, when: terminal.Colour, environment: dict[str, str], is_terminal: bool, coloured: bool
 ) -> None:
     for name in ("NO_COLOR", "FORCE_COLOR", "TERM"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert console.colour(when, Terminal() if terminal else io.StringIO()) is coloured
+    assert terminal.colour(when, Terminal() if is_terminal else io.StringIO()) is coloured
 
 
 def test_width_is_that_of_the_terminal_unless_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
-    assert console.width(io.StringIO()) is None
+    assert terminal.width(io.StringIO()) is None
     monkeypatch.setenv("COLUMNS", "72")
-    assert console.width(io.StringIO()) == 72
+    assert terminal.width(io.StringIO()) == 72
 
 
 def test_progress_waits_then_rewrites_one_line_and_erases_it() -> None:
@@ -66,12 +66,11 @@ def test_progress_waits_then_rewrites_one_line_and_erases_it() -> None:
 
 
 def test_quiet_and_silent(capsys: pytest.CaptureFixture[str]) -> None:
-    for options, out, err in (
-        ({}, "found\n", "error: no\nwarning: odd\ndone\n"),
-        ({"quiet": True}, "found\n", "error: no\n"),
-        ({"silent": True}, "", ""),
+    for shown, out, err in (
+        (Console(), "found\n", "error: no\nwarning: odd\ndone\n"),
+        (Console(quiet=True), "found\n", "error: no\n"),
+        (Console(silent=True), "", ""),
     ):
-        shown = Console(**options)
         shown.findings("found\n")
         shown.error("no")
         shown.warn("odd")

@@ -105,9 +105,8 @@ def test_an_ignore_file_means_what_it_means_to_git(repository: Path, lines: str)
     assert set(discover(repository, exclude=()).files) == listed_by_git(repository)
 
 
-PARTS = st.sampled_from(
-    ["a", "b", "x.py", "y.py", "*", "**", "*.py", "?", "[ab]", "[!a]", "a*", "*b", "[a-", "\\a", "[[:lower:]]"]
-)
+GLOBS = "a b x.py y.py * ** *.py ? [ab] [!a] a* *b [a- \\a [[:lower:]] [b-a] [\\]a] [x-y].py"
+PARTS = st.sampled_from(GLOBS.split())
 PATTERN = st.builds(
     lambda negation, start, parts, end: negation + start + "/".join(parts) + end,
     st.sampled_from(["", "", "!"]),
@@ -189,16 +188,9 @@ def test_links_are_listed_once_and_loops_are_survived(tmp_path: Path) -> None:
     outside.touch()
     root = tmp_path / "root"
     write(root, "real/a.py")
-    for name, target in {
-        "link.py": "real/a.py",
-        "first.py": outside,
-        "second.py": outside,
-        "nowhere.py": "gone.py",
-        "self.py": "self.py",
-        "folder": "real",
-        "folder.py": "real",
-        "real/loop": root,
-    }.items():
+    links = {"link.py": "real/a.py", "first.py": str(outside), "second.py": str(outside), "nowhere.py": "gone.py"}
+    loops = {"self.py": "self.py", "folder": "real", "folder.py": "real", "real/loop": str(root)}
+    for name, target in {**links, **loops}.items():
         (root / name).symlink_to(target)
     assert set(discover(root).files) == {"real/a.py", "first.py"}
 
@@ -388,23 +380,22 @@ def test_files_are_searched_alike_in_one_process_and_in_several(
     monkeypatch.setattr(discovery, "_SHARE", share)
     entries = [*discover(many).entries, FileEntry("gone.py", 3, 0)]
     found = discovery.read_and_search(many, entries, digests=True)
-    assert {path for path, scanned in found.items() if scanned.words} == {f"f{number:02}.py" for number in range(0, 30, 3)}
+    celery = [f"f{number:02}.py" for number in range(0, 30, 3)]
+    assert sorted(path for path, scanned in found.items() if scanned.words) == celery
     assert "gone.py" not in found
     assert found["f01.py"].digest == discovery.content_digest(b"name_1 = 1\n")
     assert discovery.read_and_search(many, entries)["f01.py"].digest == b""
-    assert discovery.files_containing(many, [b"name_7 ", b"name_2", b"nowhere"], entries) == {
-        b"name_7 ": ["f07.py"],
-        b"name_2": sorted(
-            ["f02.py", *(f"f{number}.py" for number in range(20, 30))], key=lambda path: order(entries, share)[path]
-        ),
-        b"nowhere": [],
-    }
+    assert discovery.files_naming(many, [b"name_7", b"celery"], entries) == {b"name_7": ["f07.py"], b"celery": celery}
+    names = [b"name_%d" % number for number in range(40)]
+    expected = {name: [f"f{number:02}.py"] if number < 30 else [] for number, name in enumerate(names)}
+    assert discovery.files_naming(many, names, entries) == expected
 
 
-def order(entries: list[FileEntry], share: int) -> dict[str, int]:
-    """The order in which files are answered for: that of the parts they were dealt into."""
-    parts = discovery._spread(entries) if share == 1 else [entries]
-    return {entry.path: position for position, entry in enumerate(entry for part in parts for entry in part)}
+@pytest.mark.parametrize("more", [[], [b"unused_%d" % number for number in range(20)]])
+def test_a_name_is_a_whole_identifier(more: list[bytes]) -> None:
+    raw = "x.send(a_send, send2, 'app.tasks.ship', sendé)\n".encode()
+    names = frozenset([b"send", b"a_sen", b"send2", b"ship", "sendé".encode(), b"sendx", *more])
+    assert discovery.names_in(raw, names) == {b"send", b"send2", b"ship", "sendé".encode()}
 
 
 def test_a_file_that_grew_is_read_whole(tmp_path: Path) -> None:

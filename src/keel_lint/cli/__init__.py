@@ -1,7 +1,7 @@
 """The command line: its commands, and what becomes of an error that none of them handles.
 
-A command is a module here: `configure` gives a parser its arguments, `run` takes them and returns the exit status. Only the module
-of the command that was asked for is imported.
+A command is a module here: `configure` gives a parser its arguments, `run` takes them and returns the exit status. Only the
+module of the command that was asked for is imported.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from keel_lint import __version__
+from keel_lint.cli.terminal import width
 
 ISSUES = "https://github.com/keel-lint/keel-lint/issues"
 COMMANDS = {"check": "Check files and folders.", "rule": "Explain a rule, or all of them."}
@@ -86,13 +87,14 @@ class _Help(argparse.RawDescriptionHelpFormatter):
     """Options as they are typed: `--[no-]fix`, `--add-noqa[=REASON]`, and a value named once for both spellings."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=34)
+        # argparse would find the width itself, but makes one of these at every start, and imports `shutil` to do so
+        super().__init__(prog, max_help_position=34, width=(width(sys.stdout) or 80) - 2)
 
     def _format_action_invocation(self, action: argparse.Action) -> str:
-        if not action.option_strings or action.nargs == 0:
-            return super()._format_action_invocation(action)
         if isinstance(action, argparse.BooleanOptionalAction):
             return f"--[no-]{action.option_strings[0][2:]}"
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
         if action.nargs == "?":
             return f"{action.option_strings[0]}[={action.metavar}]"
         return f"{', '.join(action.option_strings)} {self._format_args(action, action.dest.upper())}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keel_lint import fixes
-from keel_lint.cli.console import Failure, write
+from keel_lint.cli.console import CommandError, write
 from keel_lint.report import counted
 from keel_lint.source import SourceError
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from keel_lint.cli.session import FixCounts, Session
     from keel_lint.finding import Finding
     from keel_lint.fixes import FixOutcome
-    from keel_lint.runner import Outcome
+    from keel_lint.outcome import Outcome
     from keel_lint.source import Source
 
 
@@ -43,10 +43,13 @@ def fix(session: Session) -> int:
 
 
 def _show_difference(session: Session, done: FixOutcome) -> int:
-    for path, before in sorted(done.before.items(), key=lambda item: item[0]):
-        shown = "" if session.arguments.stdin_filename is None and session.stdin else _shown(session, path)
-        session.console.findings(fixes.unified_diff(shown, before, done.after[path]))
-    if done.after:
+    nameless = bool(session.stdin) and session.arguments.stdin_filename is None
+    diffs = [
+        fixes.unified_diff("" if nameless else _shown(session, path), done.before[path], done.after[path])
+        for path in sorted(done.after)
+    ]
+    session.console.findings("".join(diffs))
+    if diffs:
         session.console.note(f"Would fix {counted(_total(done.counts), 'error')}.")
     return session.status(done.remaining, found=bool(done.after))
 
@@ -69,8 +72,7 @@ def _report(session: Session, outcome: Outcome, done: FixOutcome, fixed: FixCoun
     def read(path: Path) -> Source:
         return done.after.get(path) or session.source(path)
 
-    text = session.report(outcome, done.remaining, fixed=fixed, read=read)
-    session.console.findings(text, aside=bool(session.stdin))
+    session.report(outcome, done.remaining, fixed=fixed, read=read)
     for skipped in done.skipped:
         finding = skipped.finding
         session.console.note(
@@ -88,7 +90,7 @@ def add_noqa(session: Session, reason: str) -> int:
     from keel_lint.suppressions import add_noqa as edits_for
 
     if session.stdin:
-        raise Failure("`--add-noqa` changes files, and standard input is none")
+        raise CommandError("`--add-noqa` changes files, and standard input is none")
     outcome = session.check({})
     session.complain(outcome)
     added = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from typing import TYPE_CHECKING
 
-from keel_lint.cli.console import Console, Failure
+from keel_lint.cli.console import CommandError, Console
 from keel_lint.cli.options import configure
 from keel_lint.cli.session import FAILED, Session
 from keel_lint.settings import ConfigurationError
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ConfigurationError as error:
         for problem in error.problems:
             console.error(str(problem))
-    except Failure as failure:
+    except CommandError as failure:
         console.error(str(failure))
     finally:
         gc.freeze()
@@ -55,7 +55,7 @@ def _run(session: Session) -> int:
 def _check(session: Session) -> int:
     outcome = session.check({})
     session.complain(outcome)
-    session.console.findings(session.report(outcome, outcome.findings))
+    session.report(outcome, outcome.findings)
     return session.status(outcome.findings, found=bool(outcome.findings))
 
 
@@ -65,7 +65,7 @@ def _show_files(session: Session) -> int:
 
 
 def _show_settings(session: Session) -> int:
-    from keel_lint.cli.settings import describe
+    from keel_lint.cli.show_settings import describe
 
     session.console.findings(describe(_files(session)[0], session.linter.root, session.finder, session.registry))
     return session.status((), found=False)
@@ -74,5 +74,5 @@ def _show_settings(session: Session) -> int:
 def _files(session: Session) -> list[Path]:
     files = session.linter.files()
     if not files:
-        raise Failure("no Python file to check under the given paths")
+        raise CommandError("no Python file to check under the given paths")
     return files

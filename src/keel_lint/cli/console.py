@@ -1,4 +1,4 @@
-"""The terminal: what stdout and stderr can show, and writing to them so that nothing breaks half-way."""
+"""Writing to stdout and stderr so that nothing breaks half-way."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import TextIO
 
+from keel_lint.cli.terminal import Colour, colour, width
 from keel_lint.report import WIDTH
-
-Colour = Literal["auto", "always", "never"]
 
 PATIENCE = 0.5  # seconds before a run counts as long
 PACE = 0.1  # seconds between two lines of progress
 ERASE = "\r\x1b[K"
 
 
-class Failure(Exception):
+class CommandError(Exception):
     """What ends a command with exit status 2; `str()` says why, in one line."""
 
 
@@ -41,7 +40,7 @@ class Console:
         self.color = color
 
     def findings(self, text: str, *, aside: bool = False) -> None:
-        """Write a report, to stderr where stdout is taken (`aside`). Raises `Failure` where the output file cannot be written."""
+        """Write a report, to stderr where stdout is taken (`aside`). Raises `CommandError` where a file cannot be written."""
         if self.file is not None:
             self._write_file(self.file, text)
         elif aside:
@@ -65,7 +64,7 @@ class Console:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
         except OSError as error:
-            raise Failure(f"{file} cannot be written: {error.strerror or error}") from error
+            raise CommandError(f"{file} cannot be written: {error.strerror or error}") from error
 
     def error(self, line: str) -> None:
         """Say why the exit status will be 2."""
@@ -140,24 +139,3 @@ def write(content: str | bytes) -> None:
 def drop_stdout() -> None:
     """Point stdout nowhere, so that the interpreter's last flush does not complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def colour(when: Colour, stream: TextIO) -> bool:
-    """Whether to colour what goes to `stream`; `NO_COLOR` and `FORCE_COLOR` count unless the command line says."""
-    if when != "auto":
-        return when == "always"
-    if os.environ.get("NO_COLOR"):
-        return False
-    if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
-        return True
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def width(stream: TextIO) -> int | None:
-    """The columns of the terminal behind `stream`; `None` where there is none."""
-    if os.environ.get("COLUMNS", "").isdecimal():
-        return int(os.environ["COLUMNS"])
-    try:
-        return os.get_terminal_size(stream.fileno()).columns
-    except (OSError, ValueError):
-        return None

@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keel_lint.cli.console import Console, Failure, Progress
+from keel_lint.cli.console import CommandError, Console, Progress
 from keel_lint.cli.options import STDIN
-from keel_lint.report import Counts, Report, notes, render, statistics
+from keel_lint.report import Counts, Report, counted, notes, render, statistics
 from keel_lint.rule import Registry
 from keel_lint.settings import Overrides, SettingsFinder, fixable, split_config
 from keel_lint.source import Source
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import argparse
 
     from keel_lint.finding import Finding
-    from keel_lint.runner import Linter, Outcome
+    from keel_lint.outcome import Outcome
+    from keel_lint.runner import Linter
 
 CLEAN, FOUND, FAILED = 0, 1, 2
 INTERNAL_ERROR = "KEL000"
@@ -32,7 +33,7 @@ class Session:
     """One run of the command. `stdin` holds what came from standard input under the path that it stands for."""
 
     def __init__(self, arguments: argparse.Namespace, console: Console) -> None:
-        """Read the settings; raises `ConfigurationError` and `Failure`."""
+        """Read the settings; raises `ConfigurationError` and `CommandError`."""
         self.arguments = arguments
         self.console = console
         self.cwd = Path.cwd()
@@ -100,6 +101,7 @@ class Session:
             self.fail(line)
         for line in outcome.warnings:
             self.console.warn(line)
+        self.console.detail(f"{counted(outcome.checked, 'file')} checked in the project {self.linter.root}")
 
     def report(
         self,
@@ -108,12 +110,14 @@ class Session:
         *,
         fixed: FixCounts | None = None,
         read: Callable[[Path], Source] | None = None,
-    ) -> str:
-        """The findings in the format asked for. Raises `Failure` for statistics in a format that has none.
+    ) -> None:
+        """Show the findings in the format asked for, and then what else should be known.
 
-        `read` gives the files in which the findings are, where these are not the ones that `source` gives.
+        Where standard input was `fixed`, stdout is taken, and the findings go to stderr. `read` gives the files in which the
+        findings are, where these are not those of `source`. Raises `CommandError` for statistics in a format that has none.
         """
         get = read or self.source
+        aside = fixed is not None and bool(self.stdin)
         report = Report(
             findings,
             self.linter.root,
@@ -125,17 +129,22 @@ class Session:
             fixed=fixed or {},
             show_fixes=self.settings.show_fixes,
             quiet=self.console.quiet or (self._failed and not findings),
-            color=self.console.colour(aside=fixed is not None and bool(self.stdin)),
+            color=self.console.colour(aside=aside),
             width=self.console.width,
             counts=Counts(outcome.checked, outcome.left_out, outcome.templates, outcome.unresolved),
         )
+        self.console.findings(self._rendered(report), aside=aside)
         for line in notes(report):
             self.console.note(line)
+
+    def _rendered(self, report: Report) -> str:
         output_format = self.settings.output_format or "full"
+        if not self.arguments.statistics:
+            return render(output_format, report)
         try:
-            return statistics(report, output_format) if self.arguments.statistics else render(output_format, report)
+            return statistics(report, output_format)
         except ValueError as error:
-            raise Failure(str(error)) from error
+            raise CommandError(str(error)) from error
 
     def status(self, findings: Sequence[Finding], *, found: bool) -> int:
         """The exit status of a run that is to be 1 where something was `found`."""
@@ -149,5 +158,5 @@ def _standard_input(arguments: argparse.Namespace, cwd: Path) -> dict[Path, byte
     if STDIN not in arguments.files and (name is None or arguments.files):
         return {}
     if len(arguments.files) > 1:
-        raise Failure("`-` stands for standard input and cannot stand beside other files")
+        raise CommandError("`-` stands for standard input and cannot stand beside other files")
     return {Path(os.path.normpath(cwd / (name or STDIN))): sys.stdin.buffer.read()}

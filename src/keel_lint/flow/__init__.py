@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from keel_lint.flow.transactions import Transactions
-from keel_lint.jobs import Jobs
+
+if TYPE_CHECKING:
+    from keel_lint.jobs import Jobs
 
 
 class Flow:

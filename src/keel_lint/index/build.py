@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Node
 
 from keel_lint.index import roles
 from keel_lint.index.facts import (
@@ -22,28 +20,30 @@ from keel_lint.index.facts import (
     ModuleFacts,
     Parameter,
 )
+from keel_lint.index.parser import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
 
 VALUE_LIMIT = 4000
 DEEP = 100
 _DIRECTIVES = (b"noqa", b"keel:", b"ruff:")
-_PATTERNS = frozenset({"pattern_list", "tuple_pattern", "list_pattern", "list_splat_pattern", "as_pattern_target", "parenthesized_expression"})
+_PATTERNS = frozenset({
+    "pattern_list", "tuple_pattern", "list_pattern", "list_splat_pattern", "as_pattern_target", "parenthesized_expression",
+    # What stands behind `as` is parsed as an expression.
+    "tuple", "list", "list_splat",
+})  # fmt: skip
 _PARAMETER_KINDS = {"list_splat_pattern": "vararg", "dictionary_splat_pattern": "kwarg"}
+_SEQUENCES = frozenset({"list", "tuple", "expression_list", "binary_operator", "set"})
 _LEAVES = frozenset({"identifier", "integer", "float", "true", "false", "none", "ellipsis", "pass_statement", "string_content"})
 
 
 def index(text: bytes) -> ModuleFacts:
     """The facts of a module given as UTF-8 without byte order mark. Never fails on broken syntax: `has_error` says so."""
-    root = _parser().parse(text).root_node
+    root = parse(text)
     builder = _Builder(text)
     builder.walk(root)
     return builder.facts(root.has_error)
-
-
-@lru_cache(maxsize=1)
-def _parser() -> Parser:
-    import tree_sitter_python
-
-    return Parser(Language(tree_sitter_python.language()))
 
 
 class _At(NamedTuple):
@@ -81,6 +81,10 @@ class _Draft:
         )  # fmt: skip
 
 
+def _nothing(node: Node, at: _At) -> None:
+    """What a statement adds that binds and calls nothing."""
+
+
 class _Builder:
     def __init__(self, text: bytes) -> None:
         self.text = text
@@ -90,15 +94,17 @@ class _Builder:
         self.calls: list[Call] = []
         self.assignments: list[Assignment] = []
         self.bindings: dict[int, set[str]] = {}
+        self.elsewhere: dict[int, set[str]] = {}
         self.exported: tuple[str, ...] | None = None
         self.comments: list[tuple[int, int]] = []
         self.modules: dict[str, str] = {}
         self.stack: list[tuple[Node, _At, int]] = []
-        self.deep = 0
+        self.deep = self.deepest = 0
+        self.statement: _Draft | None = None
         self.handlers: dict[str, Callable[[Node, _At], None]] = {
             "import_statement": self.import_statement,
             "import_from_statement": self.import_from,
-            "future_import_statement": lambda node, at: None,
+            "future_import_statement": _nothing,
             "decorated_definition": self.decorated,
             "function_definition": self.function,
             "class_definition": self.class_,
@@ -111,8 +117,13 @@ class _Builder:
             "named_expression": self.named_expression,
             "for_statement": self.for_,
             "as_pattern": self.as_pattern,
-            "global_statement": lambda node, at: None,
-            "nonlocal_statement": lambda node, at: None,
+            "global_statement": self.global_,
+            "nonlocal_statement": self.global_,
+            "augmented_assignment": self.augmented_assignment,
+            "type_alias_statement": self.type_alias,
+            "case_pattern": self.capture,
+            "keyword_pattern": self.capture,
+            "splat_pattern": self.splat,
             "block": self.block,
             "comment": self.comment,
         }
@@ -124,10 +135,11 @@ class _Builder:
             tuple(self.blocks),
             tuple(self.calls),
             tuple(self.assignments),
-            {scope: tuple(sorted(names)) for scope, names in self.bindings.items()},
+            {scope: tuple(sorted(names - self.elsewhere.get(scope, set()))) for scope, names in self.bindings.items()},
             self.exported,
             has_error,
             tuple(self.comments),
+            self.deepest,
         )
 
     # -- the walk ---------------------------------------------------------------------------------------------------------
@@ -143,14 +155,14 @@ class _Builder:
                 continue
             self.deep = deep + 1
             if deep > DEEP:
-                self.note_depth(at.scope)
+                self.note_depth(node, at.scope)
             handler = handlers.get(kind)
             if handler is not None:
                 handler(node, at)
             else:
                 deep += 1
                 for child in node.named_children[::-1]:
-                    stack.append((child, at, deep))  # noqa: PERF401 -- an append beats a generator here, measured
+                    stack.append((child, at, deep))
 
     def push(self, nodes: Iterable[Node], at: _At) -> None:
         deep = self.deep
@@ -159,8 +171,11 @@ class _Builder:
     def descend(self, node: Node, at: _At) -> None:
         self.push(node.named_children, at)
 
-    def note_depth(self, scope: int) -> None:
-        """Remember how deep the syntax of the definitions round here nests; shallow ones are not worth the time."""
+    def note_depth(self, node: Node, scope: int) -> None:
+        """Remember how deep the syntax of the file and of what is judged here nests; what is shallow is not worth the time."""
+        self.deepest = max(self.deepest, self.deep)
+        if self.statement is not None and node.start_byte < self.statement.end:
+            self.statement.nesting = max(self.statement.nesting, self.deep - self.statement.deep)
         while scope != MODULE:
             draft = self.drafts[scope]
             draft.nesting = max(draft.nesting, self.deep - draft.deep)
@@ -173,13 +188,13 @@ class _Builder:
         self.bindings.setdefault(scope, set()).add(name)
 
     def bind_pattern(self, scope: int, pattern: Node | None) -> None:
-        if pattern is None:
-            return
-        if pattern.type == "identifier":
-            self.bind(scope, self.slice(pattern))
-        elif pattern.type in _PATTERNS:
-            for child in pattern.named_children:
-                self.bind_pattern(scope, child)
+        waiting = [pattern] if pattern is not None else []
+        while waiting:
+            part = waiting.pop()
+            if part.type == "identifier":
+                self.bind(scope, self.slice(part))
+            elif part.type in _PATTERNS:
+                waiting.extend(part.named_children)
 
     def give_role(self, scope: int, role: str | None) -> None:
         if role is not None and scope != MODULE:
@@ -293,6 +308,7 @@ class _Builder:
         returns = node.child_by_field_name("return_type")
         draft.returns = self.slice(returns) if returns is not None else ""
         self.parameters(draft, position, node.child_by_field_name("parameters"), at)
+        self.type_parameters(position, node)
         for decorator in decorators:
             self.give_role(position, roles.of_decorator(self.canonical(decorator.callee)))
         self.push_body(node, position, at)
@@ -309,6 +325,7 @@ class _Builder:
         if superclasses is not None:
             draft.bases = tuple(self.arguments_of(superclasses))
             self.push(superclasses.named_children, at)
+        self.type_parameters(position, node)
         if draft.outer == position:
             draft.roles.update(self.class_roles(draft, node))
         self.push_body(node, position, at)
@@ -401,9 +418,7 @@ class _Builder:
             return self.descend(node, at)
         items = tuple(self.with_item(item) for item in clause.named_children if item.type == "with_item")
         position = len(self.blocks)
-        self.blocks.append(
-            Block(items, node.children[0].type == "async", at.scope, at.block, node.start_byte, node.end_byte)
-        )
+        self.blocks.append(Block(items, node.children[0].type == "async", at.scope, at.block, node.start_byte, node.end_byte))
         self.push((body,), _At(at.scope, position, at.indents))
         self.push(clause.named_children, at)
         return None
@@ -419,7 +434,8 @@ class _Builder:
         callee = self.dotted(function)
         role = roles.of_call(callee)
         self.give_role(at.scope, role)
-        kept = tuple(self.arguments(node)) if callee.rpartition(".")[2] in roles.KEPT_ARGUMENTS else ()
+        name = callee.rpartition(".")[2]
+        kept = tuple(self.arguments(node)) if name in roles.KEPT_ARGUMENTS or roles.makes_application(name) else ()
         self.calls.append(Call(callee, node.start_byte, node.end_byte, at.scope, at.block, at.awaited, kept))
         self.descend(node, at._replace(awaited=False) if at.awaited else at)
 
@@ -453,7 +469,7 @@ class _Builder:
     def expression_statement(self, node: Node, at: _At) -> None:
         if at.scope == MODULE and self.matters(node):
             position = self.draft("statement", "", at, node.start_byte, node)
-            draft = self.drafts[position]
+            draft = self.statement = self.drafts[position]
             draft.roles.update(role for role in self.statement_roles(node) if role is not None)
             draft.qualname = ""
         self.descend(node, at)
@@ -477,28 +493,94 @@ class _Builder:
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
         self.bind_pattern(at.scope, left)
         if left is not None and left.type in {"identifier", "attribute"} and self.keeps(left, at):
-            self.keep_assignment(node, left, right, at)
+            self.keep_assignment(node, self.dotted(left), right, at)
+        elif left is not None and left.type == "subscript" and (target := self.setting_target(left)):
+            self.keep_assignment(node, target, right, at)
         self.descend(node, at)
 
     def keeps(self, left: Node, at: _At) -> bool:
         return left.type == "attribute" or at.scope == MODULE or self.drafts[at.scope].kind == "class"
 
-    def keep_assignment(self, node: Node, left: Node, right: Node | None, at: _At) -> None:
+    def setting_target(self, left: Node) -> str:
+        """`app.conf.name` for `app.conf["name"]`; empty for what is subscripted otherwise."""
+        holder = self.dotted(left.child_by_field_name("value"))
+        key = self.slice(left.named_children[-1]).strip("\"'")
+        return f"{holder}.{key}" if holder.endswith((".conf", ".config")) and key.isidentifier() else ""
+
+    def keep_assignment(self, node: Node, target: str, right: Node | None, at: _At) -> None:
+        while right is not None and right.type == "assignment":  # In `a = b = 1` the value of both is 1.
+            right = right.child_by_field_name("right")
         value = self.text[right.start_byte : right.end_byte] if right is not None else b""
-        target = self.dotted(left)
         self.assignments.append(
             Assignment(
-                target, self.field(node, "type"), value[:VALUE_LIMIT].decode("utf-8", "replace"), len(value) > VALUE_LIMIT,
-                at.scope, node.start_byte, node.end_byte,
-            )  # fmt: skip
+                target,
+                self.field(node, "type"),
+                value[:VALUE_LIMIT].decode("utf-8", "replace"),
+                len(value) > VALUE_LIMIT,
+                at.scope,
+                node.start_byte,
+                node.end_byte,
+            )
         )
         if target == "__all__" and right is not None and at.scope == MODULE:
-            self.exported = tuple(self.strings(right))
+            self.exported = self.strings(right)
 
-    def strings(self, node: Node) -> Iterator[str]:
+    def strings(self, node: Node) -> tuple[str, ...] | None:
+        """The strings of a list or of a sum of lists; `None` where it holds anything else."""
+        found: list[str] = []
         for child in node.named_children:
             if child.type == "string":
-                yield self.slice(child).strip("\"'")
+                found.append(self.slice(child).strip("\"'"))
+            elif child.type != "comment":
+                inner = self.strings(child) if node.type == "binary_operator" else None
+                if inner is None:
+                    return None
+                found += inner
+        return tuple(found) if node.type in _SEQUENCES else None
+
+    def augmented_assignment(self, node: Node, at: _At) -> None:
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        self.bind_pattern(at.scope, left)
+        if self.exported is not None and right is not None and self.dotted(left) == "__all__":
+            added = self.strings(right)
+            self.exported = None if added is None else self.exported + added
+        self.descend(node, at)
+
+    def global_(self, node: Node, at: _At) -> None:
+        """Names that a function shares with the module, or with the function round it, are not its own."""
+        names = {self.slice(name) for name in node.named_children if name.type == "identifier"}
+        if at.scope == MODULE:
+            return
+        self.elsewhere.setdefault(at.scope, set()).update(names)
+        if node.type == "global_statement":
+            self.bindings.setdefault(MODULE, set()).update(names)
+
+    def type_alias(self, node: Node, at: _At) -> None:
+        self.bind_first(at.scope, node.child_by_field_name("left"))
+        self.descend(node, at)
+
+    def type_parameters(self, scope: int, node: Node) -> None:
+        parameters = node.child_by_field_name("type_parameters")
+        for child in parameters.named_children if parameters is not None else ():
+            self.bind_first(scope, child)
+
+    def bind_first(self, scope: int, node: Node | None) -> None:
+        """Bind the first name in a type: `T` of `T: int = str` and of `*T`."""
+        while node is not None and node.type != "identifier":
+            node = node.named_children[0] if node.named_children else None
+        if node is not None:
+            self.bind(scope, self.slice(node))
+
+    def capture(self, node: Node, at: _At) -> None:
+        """A bare name in a pattern of `match` is bound; a dotted one is compared."""
+        last = node.named_children[-1] if node.named_children else None
+        if last is not None and last.type == "dotted_name" and len(last.named_children) == 1 and self.slice(last) != "_":
+            self.bind(at.scope, self.slice(last))
+        self.descend(node, at)
+
+    def splat(self, node: Node, at: _At) -> None:
+        for name in node.named_children:
+            self.bind_pattern(at.scope, name)
 
     def named_expression(self, node: Node, at: _At) -> None:
         self.bind_pattern(at.scope, node.child_by_field_name("name"))
@@ -509,7 +591,9 @@ class _Builder:
         self.descend(node, at)
 
     def as_pattern(self, node: Node, at: _At) -> None:
-        self.bind_pattern(at.scope, node.child_by_field_name("alias"))
+        alias = node.child_by_field_name("alias")
+        # In a pattern of `match` the name is the last child, without a field.
+        self.bind_pattern(at.scope, alias if alias is not None else node.named_children[-1])
         self.descend(node, at)
 
     def comment(self, node: Node, at: _At) -> None:  # noqa: ARG002

@@ -16,8 +16,8 @@ MODULE = -1
 class Import(msgspec.Struct, frozen=True, array_like=True):
     """One name bound by an import.
 
-    `import a.b` binds `a`: module `a`, attribute empty. `import a.b as x` binds `x`: module `a.b`. `from .m import y as z` binds
-    `z`: module `.m`, attribute `y`. `from m import *` binds `*`.
+    `import a.b` binds `a`: module `a`, attribute empty. `import a.b as x` binds `x`: module `a.b`. `from .m import y as z`
+    binds `z`: module `.m`, attribute `y`. `from m import *` binds `*`.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Argument(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Decorator(msgspec.Struct, frozen=True, array_like=True):
-    """A decorator: the dotted callee (`app.task`; empty where it is no dotted name) and its arguments, `None` when not called."""
+    """A decorator: the dotted callee (`app.task`; empty for another expression) and its arguments, `None` when not called."""
 
     callee: str
     arguments: tuple[Argument, ...] | None
@@ -130,7 +130,10 @@ class Assignment(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ModuleFacts(msgspec.Struct, frozen=True, array_like=True):
-    """All that keel-lint remembers of one file. `bindings` are the names a function binds itself, by scope (parameters too)."""
+    """All that keel-lint remembers of one file. `bindings` are the names a function binds itself, by scope (parameters too).
+
+    `nesting` is how deep the syntax of the whole file nests, 0 where that is shallow.
+    """
 
     imports: tuple[Import, ...]
     definitions: tuple[Definition, ...]
@@ -141,6 +144,7 @@ class ModuleFacts(msgspec.Struct, frozen=True, array_like=True):
     exported: tuple[str, ...] | None
     has_error: bool
     comments: tuple[tuple[int, int], ...] = ()
+    nesting: int = 0
 
 
 def assignments_of(facts: ModuleFacts, scope: int) -> tuple[Assignment, ...]:

@@ -13,7 +13,9 @@ ACTIVITY_CALLS = frozenset(
     for kind in ("activity", "local_activity")
     for how in ("", "_class", "_method")
 )
-WORKFLOW_STARTS = frozenset({"execute_workflow", "start_workflow", "signal_with_start", "execute_child_workflow", "start_child_workflow"})
+WORKFLOW_STARTS = frozenset(
+    {"execute_workflow", "start_workflow", "signal_with_start", "execute_child_workflow", "start_child_workflow"}
+)
 TASK_DECORATORS = frozenset({"task", "shared_task", "periodic_task"})
 SETTINGS_CALLS = frozenset({"config_from_object", "Celery", "setup_celery"})
 
@@ -26,8 +28,15 @@ _CALL_ROLES: dict[str, str] = {
     "Worker": "worker",
 }
 
-KEPT_ARGUMENTS = frozenset({*_CALL_ROLES, "update", "on_commit", "register_task", "autodiscover_tasks", "partial"})
+KEPT_ARGUMENTS = frozenset({
+    *_CALL_ROLES, "update", "from_mapping", "add_defaults", "on_commit", "register_task", "autodiscover_tasks", "partial",
+})  # fmt: skip
 """Calls whose arguments the index keeps as text."""
+
+
+def makes_application(name: str) -> bool:
+    """Whether a call of this name can make a Celery application: a project's own class or factory."""
+    return name.endswith(("Celery", "_celery", "_celery_app"))
 
 
 def of_call(callee: str) -> str | None:
@@ -35,12 +44,12 @@ def of_call(callee: str) -> str | None:
     owner, _, name = callee.rpartition(".")
     if name == "update" and owner.endswith("conf"):
         return "settings"
-    role = _CALL_ROLES.get(name)
+    role = _CALL_ROLES.get(name) or ("settings" if makes_application(name) else None)
     return role if owner or role not in {"dispatch", "signature"} else None
 
 
 def of_decorator(canonical: str) -> str | None:
-    """The role that a decorator of this name, its first part resolved through the file's imports, gives to what it decorates."""
+    """The role that a decorator gives to what it decorates; its first part was read through the file's imports."""
     owner, _, name = canonical.rpartition(".")
     if name == "defn":
         return owner.rpartition(".")[2] if owner.endswith(("workflow", "activity")) else None

@@ -17,6 +17,19 @@ app/tasks.py:12:5: KEL000 keel-lint failed on `send`: KeyError: 'queue'
 
 ## Use instead
 Please report it, with the definition and what `keel-lint check -v` shows. Until it is mended, `exclude` leaves the file out.
+Nothing of the following should ever bring it about:
+
+```python
+def send(order): ...
+```
+
+```python
+class Order: ...
+```
+
+```python
+send = lambda order: order
+```
 
 ## Fix safety
 There is no fix.

@@ -1,8 +1,8 @@
 """A file or a definition could not be parsed.
 
 ## What it does
-Says that a file, or one definition in it, is no Python that can be parsed, and where the parser stopped. Definitions outside the
-error are still judged. A definition that nests more than 200 levels deep, and a file whose encoding cannot be read, are
+Says that a file, or one definition in it, is no Python that can be parsed, and where the parser stopped. Definitions outside
+the error are still judged. A definition that nests more than 200 levels deep, and a file whose encoding cannot be read, are
 reported too.
 
 ## Why is this bad?
@@ -20,12 +20,25 @@ def send(order):
     deliver(order)
 ```
 
+Syntax that is newer than the Python keel-lint runs on is no error:
+
+```python
+def send[T](order: T) -> T:
+    return order
+```
+
+Nor is an empty body with nothing but a docstring or an ellipsis:
+
+```python
+def send(order): ...
+```
+
 ## Fix safety
 There is no fix.
 
 ## Known missed alarms
-Only files that have to do with background jobs are parsed. Templates of Python files (`{{ cookiecutter.name }}`) are counted, not
-reported.
+Only files that have to do with background jobs are parsed. Templates of Python files (`{{ cookiecutter.name }}`) are counted,
+not reported.
 
 ## Options
 None. This rule cannot be selected away or suppressed; `exclude` leaves a file out.

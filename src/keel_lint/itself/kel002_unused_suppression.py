@@ -21,9 +21,21 @@ def send(order):
     deliver(order)
 ```
 
+Codes of other tools are theirs to judge:
+
+```python
+from orders import *  # noqa: F403 -- the public names
+```
+
+And a blanket `noqa` may be meant for any of them:
+
+```python
+from orders import *  # noqa
+```
+
 ## Fix safety
 Safe: only the comment changes. The fix removes the code, or the comment where no other code is left, with its reason. Codes of
-other tools stay. There is no fix for `# flake8: noqa: KEL101`, since flake8 skips the whole file for it whatever codes it gives.
+other tools stay. There is no fix for `# flake8: noqa: KEL101`: whatever codes it gives, flake8 skips the whole file for it.
 
 ## Known missed alarms
 A prefix such as `KEL1` is reported only where every rule it stands for ran. Inside flake8 nothing is reported.

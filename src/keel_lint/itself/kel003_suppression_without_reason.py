@@ -10,13 +10,24 @@ Whoever reads the comment later cannot tell an accepted risk from a finding that
 ## Example
 ```python flagged="2"
 def send(order):
-    deliver.delay(order)  # noqa: KEL105
+    deliver.delay(order)  # noqa: KEL106
 ```
 
 ## Use instead
 ```python
 def send(order):
-    deliver.delay(order)  # noqa: KEL105 -- an order is a plain dict here
+    deliver.delay(order)  # noqa: KEL106 -- this Order is a plain dict
+```
+
+```python
+def send(order):
+    deliver.delay(order)  # keel: ignore[model-instance-argument] this Order is a plain dict
+```
+
+```python
+def send(order):
+    # keel: ignore KEL106 -- this Order is a plain dict
+    deliver.delay(order)
 ```
 
 ## Fix safety

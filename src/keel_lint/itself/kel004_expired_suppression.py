@@ -10,7 +10,7 @@ The date was the promise to come back to it. A date that is misspelt would other
 ## Example
 ```python flagged="2"
 def send(order):
-    deliver.delay(order)  # keel: ignore KEL105 -- until the new API is out, until 2020-01-31
+    deliver.delay(order)  # keel: ignore KEL106 -- waits for the new API, until 2020-01-31
 ```
 
 ## Use instead
@@ -21,12 +21,24 @@ def send(order):
     deliver.delay(order.pk)
 ```
 
+```python
+def send(order):
+    deliver.delay(order)  # keel: ignore KEL106 -- waits for the new API, until 2999-01-31
+```
+
+A longer clause without a digit is prose:
+
+```python
+def send(order):
+    deliver.delay(order)  # keel: ignore KEL106 -- nobody asks for it until the report is read
+```
+
 ## Fix safety
 There is no fix: only a person can decide.
 
 ## Known missed alarms
 Only `# keel:` comments can expire. A date in a `noqa` comment is part of its reason, since flake8 would not heed it. A longer
-clause without a digit, such as "until the new API is out", is taken for prose.
+clause without a digit, such as "until the report is read", is taken for prose.
 
 ## Options
 None.

@@ -3,8 +3,8 @@
 ## What it does
 Looks for suppression comments that cannot do what they say: a code with the letters of an installed rule pack that no rule has,
 a slug in a `# keel:` comment that no rule has, a `# keel:` comment whose verb is misspelt or that names no rule, a slug in a
-`noqa` comment (which makes it a blanket), and a code in lower case in a `noqa` comment (which flake8 does not heed). The nearest
-rule is offered.
+`noqa` comment (which makes it a blanket), and a code in lower case in a `noqa` comment (which flake8 does not heed). The
+nearest rule is offered.
 
 ## Why is this bad?
 The comment looks as if it suppressed something, and does not, or suppresses far more than it says.
@@ -12,13 +12,26 @@ The comment looks as if it suppressed something, and does not, or suppresses far
 ## Example
 ```python flagged="2"
 def send(order):
-    deliver.delay(order)  # noqa: KEL199 -- an order is a plain dict here
+    deliver.delay(order)  # noqa: KEL160 -- this Order is a plain dict
 ```
 
 ## Use instead
 ```python
 def send(order):
-    deliver.delay(order)  # noqa: KEL105 -- an order is a plain dict here
+    deliver.delay(order)  # noqa: KEL106 -- this Order is a plain dict
+```
+
+A prefix that stands for some rule is fine, and so are codes of other tools and prose that only begins like a comment of ours:
+
+```python
+def send(order):
+    deliver.delay(order)  # noqa: KEL1 -- this Order is a plain dict
+```
+
+```python
+from orders import *  # noqa: F403
+
+# keel: the part of a ship that keeps it upright
 ```
 
 ## Fix safety

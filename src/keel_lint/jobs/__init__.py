@@ -8,6 +8,7 @@ import msgspec
 
 from keel_lint.jobs.celery_settings import CelerySettings, read_settings
 from keel_lint.jobs.dispatches import Dispatches
+from keel_lint.jobs.models import Models
 from keel_lint.jobs.tasks import Task, Tasks
 from keel_lint.jobs.temporal import Temporal
 from keel_lint.jobs.versions import Version, version_of
@@ -26,6 +27,8 @@ class Jobs:
         self.charge_calls = charge_calls
         project.derive("celery-settings", lambda: msgspec.msgpack.encode(self._settings))
         project.derive("tasks", lambda: msgspec.msgpack.encode([(task.path, task.position, task.name) for task in self._all_tasks]))
+        project.derive("sandbox-is-weakened", lambda: bytes([self.temporal.sandbox_is_weakened]))
+        project.derive("timeout-interceptor", lambda: bytes([self.temporal.interceptor_sets_timeouts]))
 
     @cached_property
     def _settings(self) -> CelerySettings:
@@ -49,9 +52,14 @@ class Jobs:
         return Dispatches(self.project, self.tasks)
 
     @cached_property
+    def models(self) -> Models:
+        """What is an ORM model."""
+        return Models(self.project)
+
+    @cached_property
     def temporal(self) -> Temporal:
         """Workflows, activities and the calls between them."""
-        return Temporal(self.project)
+        return Temporal(self.project, self.relevant)
 
     @cached_property
     def _all_tasks(self) -> tuple[Task, ...]:

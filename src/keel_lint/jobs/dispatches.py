@@ -15,21 +15,33 @@ CANVAS = frozenset({"celery.chain", "celery.chord", "celery.chunks", "celery.gro
 
 @dataclass(frozen=True)
 class Dispatch:
-    """A call that publishes a task. `target` is how the task is written; `task` is `None` where it is not the project's."""
+    """A call that publishes a task. `target` is how the task is written; `task` is `None` where it is not the project's.
+
+    `is_unbound` says that nothing binds the name of the task: code in a document or a half-typed file.
+    """
 
     call: Call
     method: str
     target: str
     task: Task | None
+    is_unbound: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The task's name for a message."""
+        if self.task is not None:
+            return self.task.definition.name
+        if self.method == "send_task":
+            return next((a.text.strip("\"'") for a in self.call.arguments if a.keyword in {"", "name"}), "the task")
+        return _under_signature(self.target).rpartition(".")[2].removesuffix("()")
 
 
 class Dispatches:
-    """Answers which calls publish a task. `unresolved` counts the calls of which that could not be told."""
+    """Answers which calls publish a task; those of which that cannot be told are left unresolved."""
 
     def __init__(self, project: Project, tasks: Tasks) -> None:
         self._project = project
         self._tasks = tasks
-        self.unresolved: set[tuple[str, int]] = set()
 
     def of(self, path: str, call: Call) -> Dispatch | None:
         """The dispatch that a call is, or `None`."""
@@ -45,7 +57,8 @@ class Dispatches:
         task = self._tasks.of(symbol)
         if task is not None:
             return Dispatch(call, method, target, task)
-        return Dispatch(call, method, target, None) if self._is_assumed(path, call, symbol) else None
+        is_assumed = self._is_assumed(path, call, symbol)
+        return Dispatch(call, method, target, None, symbol.state == "unbound") if is_assumed else None
 
     def _by_name(self, path: str, call: Call, target: str) -> Dispatch | None:
         is_application = self._tasks.is_application(path, target, call.scope)
@@ -58,7 +71,7 @@ class Dispatches:
         if symbol.assignment >= 0 and self._is_made_task(symbol):
             return True
         if symbol.definition < 0:
-            self.unresolved.add((path, call.start))
+            self._project.leave_unresolved(path, call.start)
         return False
 
     def _is_made_task(self, symbol: Symbol) -> bool:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from keel_lint.index.facts import Argument, Decorator, Definition, Parameter, assignments_of
-from keel_lint.jobs.celery_settings import CelerySettings, is_app
+from keel_lint.jobs.activity_options import OptionsReader
+from keel_lint.jobs.celery_settings import CelerySettings, TaskClass, is_app
 from keel_lint.jobs.values import UNKNOWN, fold
 from keel_lint.project import Project, Symbol
 
@@ -71,7 +72,13 @@ class Tasks:
 
     def __init__(self, project: Project, settings: CelerySettings) -> None:
         self._project = project
-        self._settings = settings
+        self._known_settings = settings
+        self._spread = OptionsReader(project, self.constant)
+
+    @property
+    def _settings(self) -> CelerySettings:
+        self._project.note("derived", "celery-settings")
+        return self._known_settings
 
     def at(self, path: str, position: int) -> Task | None:
         """The task that a definition is, or `None`."""
@@ -85,9 +92,12 @@ class Tasks:
         """The effective option, or `None` where nothing in the project sets it."""
         return self._annotated(task, name) or task.given.get(name) or self._inherited(task, name) or self._from_settings(name)
 
-    def overriding(self, task: Task, method: str) -> tuple[str, int] | None:
-        """Where the task's base classes in the project define a method of their own, as (path, position)."""
-        for path, owner in self._bases(task):
+    def overriding(self, task: Task | None, method: str) -> tuple[str, int] | None:
+        """Where the task's base classes in the project define a method of their own, as (path, position).
+
+        Without a task: the classes that every task of the application has.
+        """
+        for path, owner in self._bases(task) if task is not None else self.application_bases():
             facts = self._project.facts(path)
             for position, definition in enumerate(facts.definitions):
                 if definition.parent == owner and definition.name == method and definition.kind == "function":
@@ -110,11 +120,27 @@ class Tasks:
         self, path: str, position: int, definition: Definition, decorator: Decorator, wrapped: tuple[Argument, ...]
     ) -> Task:
         arguments = (*wrapped, *(decorator.arguments or ()))
-        given = {a.keyword: self._option(path, a, "decorator") for a in arguments if a.keyword not in {"", "*", "**"}}
-        opaque = any(argument.keyword in {"*", "**"} for argument in arguments)
+        given, opaque = self._given(path, arguments, definition.parent)
         base = self._class_of(path, given["base"].text, definition.parent) if "base" in given else None
-        name = f"{self._project.module_name(path)}.{definition.qualname}"
+        named = given["name"].value if "name" in given else UNKNOWN
+        name = named if isinstance(named, str) else f"{self._project.module_name(path)}.{definition.qualname}"
         return Task(name, path, position, definition, decorator, given, base, opaque)
+
+    def _given(self, path: str, arguments: Iterable[Argument], scope: int) -> tuple[dict[str, Option], bool]:
+        """The options in a decorator, and whether there may be others: a `**` is followed to the dict that it spreads."""
+        given: dict[str, Option] = {}
+        opaque = False
+        for argument in arguments:
+            if argument.keyword == "**":
+                spread = self._spread.read(path, argument.text, scope)
+                opaque = opaque or not spread.complete
+                for name, value in spread.values.items():
+                    given[name] = Option(value, argument.text, "decorator", path, argument.start, argument.end)
+            elif argument.keyword == "*":
+                opaque = True
+            elif argument.keyword:
+                given[argument.keyword] = self._option(path, argument, "decorator")
+        return given, opaque
 
     def _class_task(self, path: str, position: int, definition: Definition) -> Task | None:
         facts = self._project.facts(path)
@@ -195,11 +221,30 @@ class Tasks:
             return self._project.mro(*task.base)
         if "base" in task.given:
             return ()
-        for app in self._settings.apps:
-            found = self._class_of(app.path, app.task_class, app.scope) if app.task_class else None
+        return self.application_bases()
+
+    def application_bases(self) -> Iterable[tuple[str, int]]:
+        """The project's classes that a task inherits from where it names no base of its own, nearest first."""
+        for given in self._settings.task_classes:
+            found = self._given_class(given)
             if found is not None:
                 return self._project.mro(*found)
         return ()
+
+    def _given_class(self, given: TaskClass) -> tuple[str, int] | None:
+        """The class that an application is given: by name, as `"module:Class"`, or made by a function of the project."""
+        text = given.value
+        if text[:1] in {'"', "'"}:
+            module, _, name = text.strip("\"'").replace(":", ".").rpartition(".")
+            path = self._project.module(module, given.path) if module else None
+            return self._class_of(path, name, -1) if path is not None else None
+        maker, is_call, _ = text.partition("(")
+        found = self._class_of(given.path, maker, given.scope)
+        if found is None or not is_call:
+            return found
+        path, position = found
+        nested = enumerate(self._project.facts(path).definitions)
+        return next(((path, i) for i, d in nested if d.parent == position and d.kind == "class"), None)
 
     def base_is_opaque(self, task: Task) -> bool:
         """Whether the task's base class is named but cannot be read."""
@@ -233,14 +278,20 @@ class Tasks:
 
     def _annotated(self, task: Task, name: str) -> Option | None:
         for setting in self._settings.get("task_annotations"):
-            table = fold(setting.value)
+            table = fold(setting.value, lambda text, path=setting.path: self.constant(path, text))  # type: ignore[misc]
             if not isinstance(table, dict):
                 return Option(UNKNOWN, setting.value, "task_annotations", setting.path, setting.start, setting.end)
-            for pattern in ("*", task.name):
-                options = table.get(pattern)
-                if isinstance(options, dict) and name in options:
+            for pattern, options in table.items():
+                if _is_name_of(pattern, task) and isinstance(options, dict) and name in options:
                     return Option(options[name], str(options[name]), "task_annotations", setting.path, setting.start, setting.end)
         return None
+
+
+def _is_name_of(pattern: object, task: Task) -> bool:
+    """Whether a key of `task_annotations` means the task; a package may be imported under a longer or a shorter name."""
+    if not isinstance(pattern, str):
+        return False
+    return pattern in {"*", task.name} or f".{task.name}".endswith(f".{pattern}") or pattern.endswith(f".{task.name}")
 
 
 _APP_NAMES = frozenset({"app", "celery", "celery_app", "capp", "current_app"})

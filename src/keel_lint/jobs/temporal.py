@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from keel_lint.index.facts import Argument, Call, Definition
 from keel_lint.index.roles import ACTIVITY_CALLS
-from keel_lint.project import Project, Symbol
+
+if TYPE_CHECKING:
+    from keel_lint.index.facts import Argument, Call, Definition
+    from keel_lint.project import Project, Symbol
 
 WORKFLOW = "temporalio.workflow"
 ACTIVITY = "temporalio.activity"
+OUTBOUND_INTERCEPTOR = "temporalio.worker.WorkflowOutboundInterceptor"
+
+_WEAKENS_SANDBOX = re.compile(
+    rb"\bUnsandboxedWorkflowRunner\s*\(|\binvalid_module_members(?:_default)?\b|\bwith_passthrough_all_modules\b"
+)
+_SETS_TIMEOUT = re.compile(rb"(?:start|schedule)_to_close_timeout\s*=(?!=)")
 
 
 @dataclass(frozen=True)
@@ -33,8 +44,9 @@ class ActivityCall:
 class Temporal:
     """Answers what is a workflow, an activity, an activity call."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, relevant: tuple[str, ...] = ()) -> None:
         self._project = project
+        self._relevant = relevant
 
     def is_workflow(self, path: str, definition: Definition) -> bool:
         """Whether a class is a workflow definition."""
@@ -43,6 +55,61 @@ class Temporal:
     def is_activity(self, path: str, definition: Definition) -> bool:
         """Whether a function is an activity definition."""
         return self._has_decorator(path, definition, f"{ACTIVITY}.defn")
+
+    def is_sandboxed(self, path: str, definition: Definition) -> bool:
+        """Whether a workflow runs in the sandbox, as far as its decorator says."""
+        return self._stated(path, definition).get("sandboxed") != "False"
+
+    @property
+    def sandbox_is_weakened(self) -> bool:
+        """Whether a worker of the project may run without the sandbox, or with one that refuses less."""
+        self._project.note("derived", "sandbox-is-weakened")
+        return self._sandbox_is_weakened
+
+    @cached_property
+    def _sandbox_is_weakened(self) -> bool:
+        with self._project.recording(inner=True):
+            return any(self._weakens_sandbox(path) for path in self._relevant)
+
+    def _weakens_sandbox(self, path: str) -> bool:
+        if self._project.try_facts(path) is None:
+            return False
+        return _WEAKENS_SANDBOX.search(self._project.source(path).text) is not None
+
+    def fails_on_any_error(self, path: str, definition: Definition) -> bool:
+        """Whether every error ends the workflow (`failure_exception_types=[Exception]`), instead of retrying its task."""
+        return bool(re.search(r"\b(?:Base)?Exception\b", self._stated(path, definition).get("failure_exception_types", "")))
+
+    def _stated(self, path: str, definition: Definition) -> dict[str, str]:
+        """The keyword arguments of `@workflow.defn`, as source."""
+        for decorator in definition.decorators:
+            if decorator.callee and self._project.resolve(path, decorator.callee, definition.parent).name == f"{WORKFLOW}.defn":
+                return {argument.keyword: argument.text for argument in decorator.arguments or ()}
+        return {}
+
+    @property
+    def interceptor_sets_timeouts(self) -> bool:
+        """Whether an outbound interceptor of the project gives activity calls a timeout."""
+        self._project.note("derived", "timeout-interceptor")
+        return self._interceptor_sets_timeouts
+
+    @cached_property
+    def _interceptor_sets_timeouts(self) -> bool:
+        with self._project.recording(inner=True):
+            return any(self._sets_timeouts(path) for path in self._relevant)
+
+    def _sets_timeouts(self, path: str) -> bool:
+        facts = self._project.try_facts(path)
+        if facts is None:
+            return False
+        return any(self._is_timeout_interceptor(path, position) for position, d in enumerate(facts.definitions) if d.bases)
+
+    def _is_timeout_interceptor(self, path: str, position: int) -> bool:
+        definition = self._project.facts(path).definitions[position]
+        if not any(base.text.endswith("Interceptor") for base in definition.bases):
+            return False
+        text = self._project.source(path).text[definition.start : definition.end]
+        return bool(_SETS_TIMEOUT.search(text)) and OUTBOUND_INTERCEPTOR in self._project.base_names(path, position)
 
     def handler(self, path: str, definition: Definition) -> str | None:
         """`run`, `signal`, `query`, `update` or `init` for a method that the engine calls."""

@@ -5,19 +5,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from keel_lint.engine_files import LOCKS, REQUIREMENTS
 from keel_lint.project import Project
 
 NEWEST = {"celery": (5, 7), "temporalio": (1, 35), "django": (5, 2)}
-_LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
-_REQUIREMENTS = (
-    "requirements.txt", "requirements/base.txt", "requirements/production.txt", "requirements/main.txt", "requirements/prod.txt",
-    "requirements/common.txt", "pyproject.toml", "setup.cfg", "setup.py", "Pipfile", "requirements.in", "requirements/base.in",
-)  # fmt: skip
-
-FILES = _LOCKS + _REQUIREMENTS
-"""All files of which the answer depends."""
-
-
 class Version(NamedTuple):
     """A version's first two numbers and the file that says so; `newest` where no file does."""
 
@@ -31,9 +22,9 @@ def version_of(project: Project, package: str) -> Version:
 
 
 def _read(project: Project, package: str) -> Version:
-    locked = re.compile(rf'name = "{package}"\s*\nversion = "(\d+)\.(\d+)|"{package}":\s*{{[^}}]*?"version": "==(\d+)\.(\d+)', re.I)
-    wanted = re.compile(rf"""(?<![\w.-]){package}(?:\[[\w,\s-]*\])?["']?\s*(?:=\s*["{{]\D*)?(?:==|~=|>=|\^)?\s*(\d+)\.(\d+)""", re.I)
-    for names, pattern in ((_LOCKS, locked), (_REQUIREMENTS, wanted)):
+    locked = re.compile(rf'name = "{package}"\s*\nversion = "(\d+)\.(\d+)|"{package}":\s*{{[^}}]*?"version": "==(\d+)\.(\d+)', re.IGNORECASE)
+    wanted = re.compile(rf"""(?<![\w.-]){package}(?:\[[\w,\s-]*\])?["']?\s*(?:=\s*["{{]\D*)?(?:==|~=|>=|\^)?\s*(\d+)\.(\d+)""", re.IGNORECASE)
+    for names, pattern in ((LOCKS, locked), (REQUIREMENTS, wanted)):
         for name in names:
             found = pattern.search(project.text(name))
             if found is not None:

@@ -1,0 +1,267 @@
+"""What runs as workflow code in a workflow class, and what a call there does to the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import libcst as cst
+
+from keel_lint.definition import Definition, descendants, dotted
+from keel_lint.jobs.nondeterminism import EVERY_CALL, Reading
+from keel_lint.jobs.temporal import ACTIVITY, WORKFLOW
+
+Handler = Literal["run", "query", "validator"]
+Sandbox = Literal["on", "weakened", "off"]
+
+_CALLS_WITHOUT_ARGUMENTS = frozenset({"builtins.iter", "collections.defaultdict"})
+_CALLS_WITH_ARGUMENTS = frozenset({"builtins.map", "builtins.filter", "functools.partial"})
+_FACTORIES = frozenset({"default_factory", "factory"})
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a node of workflow code runs.
+
+    `handler` is `run` for all that goes into the history, `query` or `validator` for what is reached from those alone.
+    `sandbox` is `weakened` where a worker of the project changes or drops it. `first_run_only` says that replays skip the node.
+    """
+
+    handler: Handler
+    sandbox: Sandbox
+    fails_the_run: bool
+    first_run_only: bool
+
+
+class WorkflowCode:
+    """Answers which nodes of a definition are workflow code; none are where it is no workflow class."""
+
+    def __init__(self, definition: Definition) -> None:
+        self.definition = definition
+        temporal = definition.jobs.temporal
+        node, path, fact = definition.node, definition.path, definition.fact
+        self._handlers: Mapping[int, Handler] = {}
+        if isinstance(node, cst.ClassDef) and temporal.is_workflow(path, fact):
+            self._handlers = _Methods(definition, node).handlers()
+            self._stated_sandboxed = temporal.is_sandboxed(path, fact)
+            self._fails = temporal.fails_on_any_error(path, fact)
+
+    def place(self, node: cst.CSTNode) -> Place | None:
+        """Where a node runs, or `None` where it is no workflow code: defaults and decorators of methods, activities, types."""
+        if not self._handlers:
+            return None
+        sandboxed, first_run_only = self._stated_sandboxed, False
+        below = node
+        for above in self.definition.ancestors(node):
+            if id(above) in self._handlers:
+                place = Place(self._handlers[id(above)], self._sandbox(sandboxed), self._fails, first_run_only)
+                return place if self._is_body(above, below) else None
+            if self._is_elsewhere(above, below):
+                return None
+            sandboxed = sandboxed and not self._opens_sandbox(above, below)
+            first_run_only = first_run_only or self._skipped_by(above, below, f"{WORKFLOW}.unsafe.is_replaying", when=True)
+            below = above
+        return None
+
+    def _sandbox(self, sandboxed: bool) -> Sandbox:
+        if not sandboxed:
+            return "off"
+        return "weakened" if self.definition.jobs.temporal.sandbox_is_weakened else "on"
+
+    def _is_body(self, function: cst.CSTNode, below: cst.CSTNode) -> bool:
+        return isinstance(function, cst.FunctionDef) and below is function.body
+
+    def _is_elsewhere(self, above: cst.CSTNode, below: cst.CSTNode) -> bool:
+        """Whether what stands below a node never runs in a workflow."""
+        if isinstance(above, cst.FunctionDef):
+            return is_activity(self.definition, above)
+        if isinstance(above, cst.Annotation):
+            return True
+        return self._skipped_by(above, below, "typing.TYPE_CHECKING", when=False) or self._skipped_by(
+            above, below, f"{WORKFLOW}.in_workflow", when=True
+        )
+
+    def _skipped_by(self, above: cst.CSTNode, below: cst.CSTNode, guard: str, *, when: bool) -> bool:
+        """Whether `above` is an `if` that runs `below` only where `guard` is not `when`."""
+        if not isinstance(above, (cst.If, cst.IfExp)) or below is above.test:
+            return False
+        test, negated = _without_not(above.test)
+        name = self.definition.called(test) if isinstance(test, cst.Call) else self.definition.name(test)
+        return name == guard and ((below is above.body) != negated) != when
+
+    def _opens_sandbox(self, above: cst.CSTNode, below: cst.CSTNode) -> bool:
+        if not isinstance(above, cst.With) or below is not above.body:
+            return False
+        calls = (item.item for item in above.items if isinstance(item.item, cst.Call))
+        return any(self.definition.called(call) == f"{WORKFLOW}.unsafe.sandbox_unrestricted" for call in calls)
+
+    # -- what is called ---------------------------------------------------------------------------------------------------
+
+    def called(self, call: cst.Call) -> str | None:
+        """The canonical name of what a call calls, also through a local name that stands for nothing else."""
+        name = self.definition.called(call)
+        if name is not None or not isinstance(call.func, cst.Name):
+            return name
+        function = self.definition.nearest(call, cst.FunctionDef)
+        value = only_value(function, call.func.value) if function is not None else None
+        return self.definition.name(value) if value is not None else None
+
+    def is_fixed(self, call: cst.Call, reading: Reading) -> bool:
+        """Whether a call has, or may have, the argument that makes its result the same every time."""
+        if reading.fixed_by == EVERY_CALL:
+            return False
+        if any(argument.star for argument in call.args):
+            return True
+        positional = [argument for argument in call.args if argument.keyword is None]
+        named = [a for a in call.args if a.keyword is not None and a.keyword.value == reading.keyword]
+        given = positional[reading.fixed_by : reading.fixed_by + 1] + named
+        return any(self.definition.value(argument.value) is not None for argument in given)
+
+    def is_called_later(self, argument: cst.Arg, reading: Reading) -> bool:
+        """Whether a function handed over as an argument, uncalled, is certain to be called, and without what would fix it."""
+        call = self.definition.parent(argument)
+        if not isinstance(call, cst.Call) or argument.star:
+            return False
+        if argument.keyword is not None:
+            return argument.keyword.value in _FACTORIES
+        if call.args[0] is not argument:
+            return False
+        name = self.definition.called(call)
+        return name in _CALLS_WITHOUT_ARGUMENTS or (name in _CALLS_WITH_ARGUMENTS and reading.fixed_by == EVERY_CALL)
+
+
+def harm(place: Place, reading: Reading) -> str | None:
+    """What a call does to the run, or `None` where it does nothing."""
+    if place.sandbox == "on" and reading.refused:
+        return _FAILS if place.handler == "run" and place.fails_the_run else _REFUSED_IN[place.handler]
+    if place.handler != "run" or place.first_run_only:
+        return None
+    if place.sandbox == "off" or reading.refused is False:
+        return _DIVERGES
+    return _WEAKENED if reading.refused else _DEPENDS
+
+
+_REFUSED_IN: Mapping[Handler, str] = {
+    "run": "the sandbox refuses it and the workflow task is retried for ever while the run looks Running",
+    "query": "the sandbox refuses it, so the query is always answered with an error",
+    "validator": "the sandbox refuses it, so every update is rejected",
+}
+_FAILS = "the sandbox refuses it and the run fails"
+_DIVERGES = "nothing refuses it here, so a replay gets another value and can stray from its history"
+_WEAKENED = (
+    "a worker that lets it through gets another value on replay and can stray from its history; "
+    "in the full sandbox it is refused and the workflow task is retried for ever"
+)
+_DEPENDS = (
+    "in a passed-through module a replay gets another value and can stray from its history; "
+    "elsewhere the sandbox refuses it and the workflow task is retried for ever"
+)
+
+
+def is_activity(definition: Definition, function: cst.FunctionDef) -> bool:
+    """Whether a function is decorated as an activity."""
+    return f"{ACTIVITY}.defn" in _decorators(definition, function)
+
+
+def only_value(function: cst.FunctionDef, name: str) -> cst.BaseExpression | None:
+    """What a local name of a function stands for, where it is bound once, by a plain assignment; else `None`."""
+    values: list[cst.BaseExpression | None] = []
+    for node in descendants(function):
+        if isinstance(node, (cst.Assign, cst.AnnAssign)) and _targets(node) == [name]:
+            values.append(node.value)
+        elif isinstance(node, _BINDING):
+            values += [None for bound in _bound_by(node) if bound == name]
+    return values[0] if len(values) == 1 else None
+
+
+_BINDING = (
+    cst.Assign, cst.AnnAssign, cst.AugAssign, cst.Param, cst.AsName, cst.For, cst.CompFor, cst.NamedExpr, cst.Del, cst.Global,
+    cst.Nonlocal, cst.MatchAs, cst.MatchStar,
+)  # fmt: skip
+
+
+def _targets(node: cst.Assign | cst.AnnAssign) -> list[str | None]:
+    return [dotted(target.target) for target in node.targets] if isinstance(node, cst.Assign) else [dotted(node.target)]
+
+
+def _bound_by(node: cst.CSTNode) -> Iterator[str]:
+    """The names that a node binds, and some that it only mentions."""
+    holders: list[cst.CSTNode] = [node] if isinstance(node, (cst.Del, cst.Global, cst.Nonlocal)) else []
+    holders += node.targets if isinstance(node, cst.Assign) else []
+    holders += [part for field in ("target", "name") if (part := getattr(node, field, None)) is not None]
+    return (inner.value for holder in holders for inner in descendants(holder) if isinstance(inner, cst.Name))
+
+
+def _without_not(test: cst.BaseExpression) -> tuple[cst.BaseExpression, bool]:
+    if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
+        return test.expression, True
+    return test, False
+
+
+def _decorators(definition: Definition, function: cst.FunctionDef) -> list[str]:
+    """The canonical names of a function's decorators; `.validator` stands for that of any update."""
+    names = []
+    for decorator in function.decorators:
+        expression = decorator.decorator.func if isinstance(decorator.decorator, cst.Call) else decorator.decorator
+        written = dotted(expression) or ""
+        names.append("validator" if written.endswith(".validator") else definition.name(expression) or written)
+    return names
+
+
+class _Methods:
+    """The methods of a workflow class, and what each is called from."""
+
+    def __init__(self, definition: Definition, owner: cst.ClassDef) -> None:
+        self._definition = definition
+        self._owner = owner
+        every = definition.find_all(cst.FunctionDef)
+        functions = [f for f in every if definition.nearest(f, cst.ClassDef, cst.FunctionDef) is owner]
+        self._decorated = {id(function): _decorators(definition, function) for function in functions}
+        self._functions = [f for f in functions if f"{ACTIVITY}.defn" not in self._decorated[id(f)]]
+
+    def handlers(self) -> Mapping[int, Handler]:
+        """The methods that run in a workflow, by identity.
+
+        A static or class method counts where a method of the class calls it; any other unless only a query or validator does.
+        """
+        queries = self._reached([f for f in self._functions if self._is(f, "query")])
+        validators = self._reached([f for f in self._functions if self._is(f, "validator")])
+        read_only = {id(function) for function in (*queries, *validators)}
+        entered = self._reached([f for f in self._functions if self._enters(f, read_only)])
+        handlers: dict[int, Handler] = {id(function): "run" for function in entered}
+        for function in queries:
+            handlers.setdefault(id(function), "query")
+        for function in validators:
+            handlers.setdefault(id(function), "validator")
+        return handlers
+
+    def _enters(self, function: cst.FunctionDef, read_only: set[int]) -> bool:
+        if self._is(function, "run", "signal", "update", "init"):
+            return True
+        return id(function) not in read_only and not self._needs_caller(function)
+
+    def _is(self, function: cst.FunctionDef, *kinds: str) -> bool:
+        names = self._decorated[id(function)]
+        return any(kind in names or f"{WORKFLOW}.{kind}" in names for kind in kinds)
+
+    def _needs_caller(self, function: cst.FunctionDef) -> bool:
+        """Whether code outside the workflow may call the method: that needs no instance."""
+        return not {"builtins.staticmethod", "builtins.classmethod"}.isdisjoint(self._decorated[id(function)])
+
+    def _reached(self, roots: Iterable[cst.FunctionDef]) -> list[cst.FunctionDef]:
+        waiting = list(roots)
+        seen: dict[int, cst.FunctionDef] = {}
+        while waiting:
+            function = waiting.pop()
+            if id(function) not in seen:
+                seen[id(function)] = function
+                names = set(self._referred(function))
+                waiting += [other for other in self._functions if other.name.value in names]
+        return list(seen.values())
+
+    def _referred(self, function: cst.FunctionDef) -> Iterator[str]:
+        owners = {"self", "cls", self._owner.name.value}
+        for node in descendants(function.body):
+            if isinstance(node, cst.Attribute) and isinstance(node.value, cst.Name) and node.value.value in owners:
+                yield node.attr.value

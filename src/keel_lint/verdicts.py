@@ -1,0 +1,408 @@
+"""What is found in each file, and whether what an earlier run found still holds.
+
+A verdict is kept with all that it was drawn from: the content of files, the answers to name searches, the values of
+whole-program facts. Where any of them has changed, the file is judged again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from keel_lint import __version__
+from keel_lint.cache import Cache, Files, decode, encode
+from keel_lint.discovery import BITS, FileEntry, forked, is_template, is_test_code
+from keel_lint.finding import Finding, Span
+from keel_lint.fixes import DEEP, bracket_depth
+from keel_lint.flow import Flow
+from keel_lint.index.facts import ModuleFacts
+from keel_lint.jobs import Jobs
+from keel_lint.outcome import CheckOptions, Outcome, Progress
+from keel_lint.project import Project, Read
+from keel_lint.settings import Settings, select
+from keel_lint.source import Source, SourceError
+from keel_lint.suppressions import Suppression, Suppressions, may_suppress, noqa_row_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from libcst import ParserSyntaxError
+
+    from keel_lint.rule import Registry, RuleInfo
+
+MAX_NESTING = 200
+COMMENT_BITS = BITS["code"] | BITS["keel"]
+_WORTH_A_PROCESS = 24
+
+
+class Verdict(msgspec.Struct, array_like=True):
+    """What was found in one file, and all that it was drawn from.
+
+    `cuts` are the places, as (absolute path, offset), of comments in other files that suppress something here.
+    """
+
+    reads: list[tuple[Read, bytes]]
+    findings: list[Finding]
+    suppressed: list[tuple[Finding, str]]
+    cuts: list[tuple[str, int]]
+    problem: str
+    is_template: bool
+
+
+class Judging:
+    """One pass over files of one project: the state that all of them share."""
+
+    def __init__(
+        self,
+        root: Path,
+        entries: Sequence[FileEntry],
+        registry: Registry,
+        options: CheckOptions,
+        settings: Settings,
+        settings_of: Callable[[str], Settings],
+        cache: Cache,
+        contents: Mapping[str, bytes],
+        progress: Progress | None,
+    ) -> None:
+        """`settings` are the project's, `settings_of` gives a file's; `contents` wins over what stands on disk."""
+        self.root = root
+        self.entries = entries
+        self.registry = registry
+        self.options = options
+        self.settings = settings
+        self.settings_of = settings_of
+        self.cache = cache
+        self.contents = contents
+        self.progress = progress
+        self.files = Files(root, entries, cache, contents)
+        roots = [source_root.relative_to(root).as_posix() for source_root in settings.roots if source_root.is_relative_to(root)]
+        self.project = Project(root, [entry.path for entry in entries], self.files, _CachedFacts(cache), roots)
+        self.project.derive("today", lambda: _today().isoformat().encode())
+        self.answers: dict[Read, bytes] = {}
+
+    def _index_ahead(self, paths: Sequence[str]) -> None:
+        """Index files in two processes where they are many: nearly all of them are about to be asked for."""
+        missing = [path for path in paths if not self.project.knows(path)]
+        if len(missing) < _WORTH_A_PROCESS:
+            return
+        others = missing[1::2]
+        answer = forked(lambda: encode([self.project.try_facts(path) for path in others]))
+        for path in missing[::2]:
+            self.project.try_facts(path)
+        made = decode(answer(), list[ModuleFacts | None]) or []
+        for path, facts in zip(others, made, strict=False):
+            if facts is not None:
+                self.project.learn(path, facts)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """The project's tasks, workflows and settings."""
+        self._index_ahead(self._relevant)
+        return Jobs(self.project, self._relevant, self.settings.charge_calls)
+
+    @cached_property
+    def flow(self) -> Flow:
+        """The facts that cross functions and files."""
+        return Flow(self.jobs)
+
+    @cached_property
+    def _relevant(self) -> tuple[str, ...]:
+        """The files of the project in which a word of an engine occurs, test code aside."""
+        self.files.load_words()
+        paths = (entry.path for entry in self.entries)
+        return tuple(path for path in paths if self.files.words(path) & ~COMMENT_BITS and not is_test_code(path))
+
+    def prepare(self) -> None:
+        """Read what the judging of any file reads."""
+        _ = self.jobs.settings, self.jobs.all_tasks
+
+    def holds(self, path: str, text: str) -> bool:
+        """Whether a file of the project has this text, newlines aside."""
+        if path not in self.project.paths:
+            return False
+        try:
+            return _newlines(self.project.source(path).text.decode()) == _newlines(text)
+        except (OSError, SourceError):
+            return False
+
+    def judge(self, judged: list[str], *, whole: bool = False) -> Outcome:
+        """The outcome of judging some of the project's files; `whole` says that they are all of them.
+
+        What no finding of these files needs, one of another file may: only the whole project shows an unused suppression.
+        """
+        self.files.load_words()
+        matter = [path for path in judged if self.files.words(path)]
+        outcome = Outcome(problems=self._unreadable_files(judged))
+        verdicts = self._verdicts(matter)
+        cuts = {cut for verdict in verdicts for cut in verdict.cuts}
+        for path, verdict in zip(matter, verdicts, strict=True):
+            outcome.findings += [one for one in verdict.findings if not _is_needed(one, cuts, whole=whole)]
+            outcome.suppressed += verdict.suppressed
+            outcome.problems += [f"{self.project.absolute(path)}: {verdict.problem}"] if verdict.problem else []
+            outcome.templates += verdict.is_template
+        outcome.unresolved = len({read for verdict in verdicts for read, _ in verdict.reads if read[0] == "unresolved"})
+        return outcome
+
+    def _unreadable_files(self, judged: list[str]) -> list[str]:
+        asked = frozenset(judged)
+        problems = (problem for problem in self.files.problems if problem.path in asked)
+        return [f"{self.project.absolute(problem.path)}: {problem.message}" for problem in problems]
+
+    def _verdicts(self, paths: list[str]) -> list[Verdict]:
+        _ = self.jobs.settings
+        known = [self._known_verdict(path) for path in paths]
+        missing = [path for path, verdict in zip(paths, known, strict=True) if verdict is None]
+        if len(missing) < _WORTH_A_PROCESS:
+            made = self._judge_all(missing, 0)
+        else:
+            half = len(missing) // 2
+            other = forked(lambda: msgspec.msgpack.encode(self._judge_all(missing[half:], half)))
+            made = [*self._judge_all(missing[:half], 0), *msgspec.msgpack.decode(other(), type=list[Verdict])]
+        fresh = dict(zip(missing, made, strict=True))
+        for path, verdict in fresh.items():
+            if self.cache.is_open and path not in self.contents:
+                self.cache.put_verdict(self._verdict_key(path), encode(verdict))
+        return [verdict or fresh[path] for path, verdict in zip(paths, known, strict=True)]
+
+    def _judge_all(self, paths: list[str], before: int) -> list[Verdict]:
+        verdicts = []
+        for index, path in enumerate(paths):
+            if self.progress is not None:
+                self.progress(before + index, before + len(paths))
+            verdicts.append(self._judge_file(path))
+        return verdicts
+
+    # -- one file ---------------------------------------------------------------------------------------------------------
+
+    def _verdict_key(self, path: str) -> bytes:
+        settings = self.settings_of(path)
+        digests = (self.settings.digest, settings.digest, self.registry.digest)
+        parts = (__version__, path, str(self.root), self.options, digests, sorted(self.selected(path)))
+        return blake2b(repr(parts).encode(), digest_size=16).digest()
+
+    def selected(self, path: str) -> frozenset[str]:
+        """The codes of the rules that run on a file."""
+        chosen = select(self.registry, self.settings_of(path), f"{self.root}/{path}")
+        return chosen - {"KEL002"} if self.options.flake8 else chosen
+
+    def _known_verdict(self, path: str) -> Verdict | None:
+        if not self.cache.is_open or path in self.contents:
+            return None
+        verdict = decode(self.cache.verdict(self._verdict_key(path)), Verdict)
+        return verdict if verdict is not None and all(self._answer(read) == digest for read, digest in verdict.reads) else None
+
+    def _answer(self, read: Read) -> bytes:
+        known = self.answers.get(read)
+        if known is None:
+            known = self.answers[read] = blake2b(self.project.answer(read), digest_size=16).digest()
+        return known
+
+    def _judge_file(self, path: str) -> Verdict:
+        problem, template = "", False
+        findings: list[Finding] = []
+        suppressed: list[tuple[Finding, str]] = []
+        cuts: list[tuple[str, int]] = []
+        with self.project.recording() as reads:
+            try:
+                found, template = _FileJudge(self, path).findings()
+                findings, suppressed = self._suppress(path, found, cuts)
+            except SourceError as error:
+                findings = [self._unreadable(path, str(error))] if self._exists(path) else []
+                problem = str(error)
+            except OSError as error:
+                problem = error.strerror or str(error)
+        answers = [(read, self._answer(read)) for read in sorted(reads)]
+        return Verdict(answers, findings, suppressed, cuts, problem, template)
+
+    def _exists(self, path: str) -> bool:
+        return (self.root / path).is_file()
+
+    def _unreadable(self, path: str, reason: str) -> Finding:
+        info = self.registry.rules["KEL001"]
+        message = f"this file was not checked: {reason}"
+        return Finding(info.code, info.slug, info.group, message, self.project.absolute(path), Span(0, 0, 1, 1, 1, 1), 1)
+
+    def _suppress(
+        self, path: str, found: list[Finding], cuts: list[tuple[str, int]]
+    ) -> tuple[list[Finding], list[tuple[Finding, str]]]:
+        source, facts = self.project.source(path), self.project.facts(path)
+        placed = [msgspec.structs.replace(one, noqa_row=noqa_row_for(source, one.span.row)) for one in found]
+        placed = _with_fingerprints(placed, source, path)
+        if self.options.ignore_noqa or not (may_suppress(source.text) or any(one.hops for one in placed)):
+            return placed, []
+        comments = Suppressions.parse(source, facts, self.registry, self._today(source), own_only=self.options.flake8)
+        return self._matched(comments, placed, path, cuts)
+
+    def _today(self, source: Source) -> date:
+        """The day on which suppressions in a file are judged; where one may end, the verdict holds for that day only."""
+        if b"until" in source.text.lower():
+            self.project.note("derived", "today")
+        return _today()
+
+    def _matched(
+        self, comments: Suppressions, found: list[Finding], path: str, cuts: list[tuple[str, int]]
+    ) -> tuple[list[Finding], list[tuple[Finding, str]]]:
+        kept: list[Finding] = []
+        suppressed: list[tuple[Finding, str]] = []
+        for finding in found:
+            reason = comments.match(finding) or self._cut(comments, finding, cuts)
+            if reason is None:
+                kept.append(finding)
+            else:
+                suppressed.append((finding, reason.reason))
+        problems = comments.problems(self.selected(path), self.project.absolute(path))
+        return kept + _with_fingerprints(problems, self.project.source(path), path), suppressed
+
+    def _cut(self, comments: Suppressions, finding: Finding, cuts: list[tuple[str, int]]) -> Suppression | None:
+        """The suppression at a hop of the finding's path, in whatever file the hop stands."""
+        for hop in finding.hops:
+            if hop.path == finding.path:
+                found = comments.cuts(finding.code, hop.span.row)
+            else:
+                found = self._comments_of(hop.path).cuts(finding.code, hop.span.row)
+                cuts += [(hop.path, found.start)] if found is not None else []
+            if found is not None:
+                return found
+        return None
+
+    def _comments_of(self, absolute: str) -> Suppressions:
+        path = Path(absolute).relative_to(self.root).as_posix()
+        source = self.project.source(path)
+        return Suppressions.parse(source, self.project.facts(path), self.registry, self._today(source))
+
+
+class _FileJudge:
+    """Judges the definitions of one file."""
+
+    def __init__(self, judging: Judging, path: str) -> None:
+        self.judging = judging
+        self.project = judging.project
+        self.path = path
+        self.codes = judging.selected(path)
+
+    def findings(self) -> tuple[list[Finding], bool]:
+        """What the rules find, and whether the file is a template that no Python parser reads."""
+        source, facts = self.project.source(self.path), self.project.facts(self.path)
+        broken = self._syntax_error(source, facts) if facts.has_error else None
+        if broken is not None and is_template(self.path, source.raw):
+            return [], True
+        found = [broken] if broken is not None else []
+        for position, definition in enumerate(facts.definitions):
+            rules = self._rules_for(definition.roles)
+            if definition.outer == position and rules and not (broken is not None and definition.has_error):
+                found += self._judge(position, rules, facts)
+        return _once(found), False
+
+    def _rules_for(self, roles: Iterable[str]) -> list[RuleInfo]:
+        here = set(roles)
+        rules = self.judging.registry.rules
+        return [info for code, info in rules.items() if code in self.codes and not here.isdisjoint(info.judges)]
+
+    def _judge(self, position: int, rules: list[RuleInfo], facts: ModuleFacts) -> list[Finding]:
+        from keel_lint.definition import Definition, UnparsableError
+        from keel_lint.judging import judge
+
+        definition = facts.definitions[position]
+        if definition.nesting > MAX_NESTING:
+            message = f"this definition was not checked: its syntax nests {definition.nesting} deep, more than {MAX_NESTING}"
+            return [self._unparsable(definition.name_start, message)]
+        try:
+            return judge(Definition(self.judging.jobs, self.judging.flow, self.path, position), rules)
+        except UnparsableError as error:
+            return [self._unparsable(error.offset, f"this definition was not checked: {error.reason}")]
+
+    def _syntax_error(self, source: Source, facts: ModuleFacts) -> Finding | None:
+        """KEL001 where LibCST cannot parse the file either; tree-sitter alone is no judge of that."""
+        import libcst
+
+        # The parser recurses on the native stack, where running out of it ends the process.
+        if max(facts.nesting, bracket_depth(source.text)) > DEEP:
+            return self._unparsable(0, "this file was not checked whole: its syntax nests too deep")
+        try:
+            libcst.parse_module(source.text.decode())
+        except libcst.ParserSyntaxError as error:
+            offset, reason = _place_of(error, source)
+            return self._unparsable(offset, f"this file does not parse, so the code round this place was not checked: {reason}")
+        return None
+
+    def _unparsable(self, offset: int, message: str) -> Finding:
+        info = self.judging.registry.rules["KEL001"]
+        span = self.project.source(self.path).span(offset, offset)
+        return Finding(info.code, info.slug, info.group, message, self.project.absolute(self.path), span, span.row)
+
+
+class _CachedFacts:
+    """The cache as a project's store of facts."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._decoder = msgspec.msgpack.Decoder(ModuleFacts)
+
+    def load(self, path: str, digest: bytes) -> ModuleFacts | None:
+        blob = self._cache.facts(path, digest)
+        return self._decoder.decode(blob) if blob is not None else None
+
+    def save(self, path: str, digest: bytes, facts: ModuleFacts) -> None:
+        self._cache.put_facts(path, digest, encode(facts))
+
+
+def _place_of(error: ParserSyntaxError, source: Source) -> tuple[int, str]:
+    """Where and why a file does not parse: in Python's words, which point at the place itself and not behind it.
+
+    LibCST's serve where this Python reads the file, or is too old to see where its syntax goes wrong.
+    """
+    import ast
+    import warnings
+
+    row, column, reason = error.raw_line, error.raw_column, error.message.splitlines()[0]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(source.text.decode())
+    except SyntaxError as flaw:
+        row, column, reason = flaw.lineno or 1, (flaw.offset or 1) - 1, flaw.msg
+    except (MemoryError, RecursionError, ValueError):
+        pass
+    row = min(max(row, 1), len(source.line_starts))
+    return source.line_starts[row - 1] + len(source.line(row)[: max(column, 0)].encode()), reason
+
+
+def _is_needed(finding: Finding, cuts: set[tuple[str, int]], *, whole: bool) -> bool:
+    """Whether a finding says of a suppression that it is unused, and a finding of another file uses it, or may."""
+    return finding.code == "KEL002" and (not whole or (finding.path, finding.span.start) in cuts)
+
+
+def _once(findings: list[Finding]) -> list[Finding]:
+    """Each finding once: a decorated method can be reached by two definitions."""
+    seen: dict[tuple[str, int, int, str], Finding] = {}
+    for finding in findings:
+        seen.setdefault((finding.code, finding.span.start, finding.span.end, finding.message), finding)
+    return list(seen.values())
+
+
+def _with_fingerprints(findings: list[Finding], source: Source, path: str) -> list[Finding]:
+    """The same findings, each with a fingerprint: of code, file, definition, expression, and which such it is; never a line."""
+    seen: Counter[tuple[str, str, str]] = Counter()
+    made = []
+    for finding in sorted(findings, key=lambda one: one.order):
+        expression = " ".join(source.slice(finding.span.start, finding.span.end).split())
+        key = (finding.code, finding.qualname, expression)
+        text = "\0".join((finding.code, path, finding.qualname, expression, str(seen[key])))
+        seen[key] += 1
+        digest = blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+        made.append(msgspec.structs.replace(finding, fingerprint=digest))
+    return made
+
+
+def _newlines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _today() -> date:
+    return date.today()
