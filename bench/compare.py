@@ -2,7 +2,8 @@
 """Time keel-lint against ruff, flake8 and flake8-async on a checkout: `python bench/compare.py PATH/TO/CHECKOUT`.
 
 Every contestant runs once a round, one after the other, and round follows round (A B C A B C), so that a busy machine slows
-them alike. A run before the first round fills the file cache. Printed: a Markdown table of medians, ratios and peak memory.
+them alike. A run before the first round fills the file cache. Printed: a Markdown table of medians and peak memory; a ratio is
+the median of the ratios within each round.
 
 The checkout is copied first, without `.git`, and only the copy is touched. flake8 loads whatever is installed with it: "flake8"
 alone is the same flake8 in the same interpreter, with the plugins' entry points hidden from it. Peak memory is that of a
@@ -87,7 +88,9 @@ class Comparison:
     def row(self) -> str:
         """The row in Markdown."""
         mine, other = self.run.median, self.against.median
-        ratio = f"{mine - other:+.2f} s" if self.difference else f"{mine / other:.2f} x"
+        rounds = list(zip(self.run.seconds, self.against.seconds, strict=True))
+        factor, more = statistics.median(a / b for a, b in rounds), statistics.median(a - b for a, b in rounds)
+        ratio = f"{more:+.2f} s" if self.difference else f"{factor:.2f} x"
         spread = f"{min(self.run.seconds):.2f}-{max(self.run.seconds):.2f}"
         return (
             f"| {self.run.name} | {mine:.2f} | {spread} | {_megabytes(self.run.peak)} | {self.against.name} | {other:.2f}"

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from functools import cache, cached_property, lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import libcst as cst
 
 from keel_lint.finding import Finding, Span
 from keel_lint.jobs.values import fold
+from keel_lint.project import Names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from keel_lint.finding import Applicability, Hop
     from keel_lint.fixing import FixBuilder
@@ -25,9 +26,21 @@ if TYPE_CHECKING:
     from keel_lint.rule import Rule
 
 N = TypeVar("N", bound=cst.CSTNode)
+T = TypeVar("T")
 
 _SCOPES = (cst.FunctionDef, cst.ClassDef, cst.Lambda)
-_TRIVIA = ("whitespace", "leading_lines", "lines_after", "header", "footer", "lpar", "rpar", "trailing", "indent", "newline")
+_TRIVIA = (
+    "whitespace", "leading_lines", "lines_after", "header", "footer", "lpar", "rpar", "trailing", "indent", "newline", "comma",
+    "dot", "colon", "equal", "semicolon", "asynchronous", "operator", "bracket", "brace",
+)  # fmt: skip
+_ORDER = {
+    "FunctionDef": ("decorators", "name", "type_parameters", "params", "returns", "body"),
+    "ClassDef": ("decorators", "name", "type_parameters", "bases", "keywords", "body"),
+    "ExceptHandler": ("type", "name", "body"),
+    "ExceptStarHandler": ("type", "name", "body"),
+    "IfExp": ("body", "test", "orelse"),
+}
+"""Nodes whose fields LibCST names in another order than they stand in the source."""
 
 
 class UnparsableError(Exception):
@@ -56,6 +69,7 @@ class Definition:
         self._module, self._shift, self.can_fix = _parse(self.source.text, self.fact, self.source.newline)
         self.node = _judged(self._module, self.fact)
         self._parents: dict[int, cst.CSTNode] = {}
+        self._made: dict[object, object] = {}
         self.order = list(self._flatten())
 
     # -- the tree ---------------------------------------------------------------------------------------------------------
@@ -154,7 +168,7 @@ class Definition:
     @cached_property
     def _scope_positions(self) -> dict[int, int]:
         """Each function, class and lambda of the tree with its position in the index: the n-th of that name in its scope."""
-        waiting = _positions_by_name(self.facts.definitions)
+        waiting = Names.of(self.facts).definitions
         positions: dict[int, int] = {id(self.node): self.position}
         seen: Counter[tuple[int, str]] = Counter()
         for entering, node in self.order:
@@ -162,7 +176,7 @@ class Definition:
                 continue
             name = "<lambda>" if isinstance(node, cst.Lambda) else node.name.value
             parent = self._parent_position(node, positions)
-            candidates = [p for p in waiting.get((parent, name), ()) if self._holds(p)]
+            candidates = sorted(filter(self._holds, waiting.get((parent, name), ())), key=self._start)
             index = min(seen[parent, name], len(candidates) - 1)
             seen[parent, name] += 1
             positions[id(node)] = candidates[index] if candidates else parent
@@ -170,6 +184,9 @@ class Definition:
 
     def _holds(self, position: int) -> bool:
         return self.fact.start <= self.facts.definitions[position].start < self.fact.end
+
+    def _start(self, position: int) -> int:
+        return self.facts.definitions[position].start
 
     def _parent_position(self, node: cst.CSTNode, positions: dict[int, int]) -> int:
         below = node
@@ -187,12 +204,27 @@ class Definition:
         return self.jobs.tasks.at(self.path, self.position)
 
     @cached_property
-    def _calls(self) -> dict[tuple[int, int], Call]:
-        return {(call.start, call.end): call for call in self.facts.calls if self.fact.start <= call.start < self.fact.end}
+    def _calls(self) -> dict[int, Call]:
+        """What the index knows of each call, by node. Both list them in source order, outer calls first."""
+        inside = (call for call in self.facts.calls if self.fact.start <= call.start < self.fact.end)
+        facts = sorted(inside, key=lambda call: (call.start, -call.end))
+        nodes = list(self.find_all(cst.Call))
+        if len(nodes) == len(facts) and all(_is_same(node, fact) for node, fact in zip(nodes, facts, strict=True)):
+            return {id(node): fact for node, fact in zip(nodes, facts, strict=True)}
+        # Positions cost more than the parsing: they are asked for only where the two readings differ.
+        by_span = {(fact.start, fact.end): fact for fact in facts}
+        return {id(node): by_span[self.span(node)] for node in nodes if self.span(node) in by_span}
 
     def call_fact(self, call: cst.Call) -> Call | None:
         """What the index knows of a call."""
-        return self._calls.get(self.span(call))
+        return self._calls.get(id(call))
+
+    def once(self, make: Callable[[Definition], T]) -> T:
+        """`make(self)`, made once for all the rules that judge the definition."""
+        known = self._made.get(make)
+        if known is None:
+            known = self._made[make] = make(self)
+        return cast("T", known)
 
     # -- reporting --------------------------------------------------------------------------------------------------------
 
@@ -233,6 +265,13 @@ class Definition:
         return self.source.span(start, end)
 
 
+def _is_same(node: cst.Call, fact: Call) -> bool:
+    name = fact.callee.rpartition(".")[2]
+    if isinstance(node.func, cst.Attribute):
+        return node.func.attr.value == name
+    return not isinstance(node.func, cst.Name) or node.func.value == name
+
+
 def dotted(node: cst.CSTNode) -> str | None:
     """The dotted text of a name or attribute; `None` for any other expression."""
     parts: list[str] = []
@@ -245,13 +284,13 @@ def dotted(node: cst.CSTNode) -> str | None:
 
 
 def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """The nodes directly in a node, without blanks, comments and punctuation; decorators before what they decorate."""
-    for name in _fields(type(node)):
+    """The nodes directly in a node in source order, without blanks, comments, punctuation and operators."""
+    for name in _fields(node.__class__):
         value = getattr(node, name)
-        if isinstance(value, cst.CSTNode):
+        if value.__class__ is tuple or value.__class__ is list:
+            yield from value
+        elif _is_node(value.__class__):
             yield value
-        elif isinstance(value, (list, tuple)):
-            yield from (item for item in value if isinstance(item, cst.CSTNode))
 
 
 def descendants(root: cst.CSTNode) -> Iterator[cst.CSTNode]:
@@ -264,9 +303,17 @@ def descendants(root: cst.CSTNode) -> Iterator[cst.CSTNode]:
 
 
 @cache
+def _is_node(kind: type) -> bool:
+    # `isinstance` asks an abstract base class, at every call.
+    return issubclass(kind, cst.CSTNode)
+
+
+@cache
 def _fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
+    """The fields of a node that can hold nodes, in source order."""
     names = [field.name for field in dataclasses.fields(kind) if not any(word in field.name for word in _TRIVIA)]
-    return tuple(sorted(names, key=lambda name: name != "decorators"))
+    first = _ORDER.get(kind.__name__, ())
+    return (*first, *(name for name in names if name not in first))
 
 
 def _loops(loop: cst.CompFor) -> Iterator[cst.CompFor]:
@@ -278,14 +325,6 @@ def _loops(loop: cst.CompFor) -> Iterator[cst.CompFor]:
 
 def _names_in(target: cst.CSTNode) -> Iterator[cst.Name]:
     return (node for node in descendants(target) if isinstance(node, cst.Name))
-
-
-@lru_cache(maxsize=8)
-def _positions_by_name(definitions: tuple[DefinitionFacts, ...]) -> dict[tuple[int, str], list[int]]:
-    found: dict[tuple[int, str], list[int]] = {}
-    for position in sorted(range(len(definitions)), key=lambda index: definitions[index].start):
-        found.setdefault((definitions[position].parent, definitions[position].name), []).append(position)
-    return found
 
 
 def _parse(text: bytes, fact: DefinitionFacts, newline: str) -> tuple[cst.Module, int, bool]:

@@ -1,83 +1,76 @@
 """One walk over a definition for all the rules that judge it.
 
-The table from node type to visitor methods is made once for each rule: `libcst.visit_batched` looks every visitor over at every
-call, which costs more than the visits.
+The table from node type to visitor methods is made once for each set of rules: `libcst.visit_batched` looks every visitor over
+at every call, which costs more than the visits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from keel_lint.rule import Rule
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import libcst as cst
 
     from keel_lint.definition import Definition
     from keel_lint.finding import Finding
-    from keel_lint.rule import Rule, RuleInfo
-
-Visit = Callable[["cst.CSTNode"], object]
+    from keel_lint.rule import RuleInfo
 
 
 def judge(definition: Definition, rules: Sequence[RuleInfo]) -> list[Finding]:
     """What the rules find in a definition; a rule that fails is reported as KEL000 and the others go on."""
-    judges: list[_Judge] = []
-    for info in rules:
-        try:
-            judges.append(_Judge(info, info.load()(definition)))
-        except Exception as error:
-            _report_failure(definition, info, error)
+    judges = [_Judge(definition, info) for info in rules]
+    table = _table(tuple(judge.kind for judge in judges))
     for entering, node in definition.order:
-        name = type(node).__name__
-        for judge_ in judges:
-            if not judge_.failed:
-                judge_.visit(definition, entering, name, node)
-    for judge_ in judges:
-        if not judge_.failed:
-            judge_.finish(definition)
+        for index, method in table.get((entering, type(node).__name__), ()):
+            judges[index].call(method, node)
+    for each in judges:
+        each.call("finish")
     return definition.findings
 
 
 class _Judge:
-    """A rule at work on one definition."""
+    """A rule at work on one definition. Once it has failed it does nothing more."""
 
-    def __init__(self, info: RuleInfo, rule: Rule) -> None:
+    def __init__(self, definition: Definition, info: RuleInfo) -> None:
+        self.definition = definition
         self.info = info
-        self.rule = rule
-        self.methods = _methods(type(rule))
-        self.failed = False
+        self.rule: Rule | None = None
+        self.kind: type[Rule] = Rule
+        try:
+            self.kind = info.load()
+            self.rule = self.kind(definition)
+        except Exception as error:  # a rule may fail in any way
+            _report_failure(definition, info, error)
 
-    def visit(self, definition: Definition, entering: bool, name: str, node: cst.CSTNode) -> None:
-        method = self.methods.get((entering, name))
-        if method is None:
+    def call(self, method: str, *arguments: cst.CSTNode) -> None:
+        """Call a visitor method of the rule."""
+        if self.rule is None:
             return
         try:
-            getattr(self.rule, method)(node)
-        except Exception as error:
-            self.failed = True
-            _report_failure(definition, self.info, error)
-
-    def finish(self, definition: Definition) -> None:
-        try:
-            self.rule.finish()
-        except Exception as error:
-            _report_failure(definition, self.info, error)
+            getattr(self.rule, method)(*arguments)
+        except Exception as error:  # a rule may fail in any way
+            self.rule = None
+            _report_failure(self.definition, self.info, error)
 
 
-_tables: dict[type[Rule], dict[tuple[bool, str], str]] = {}
+_tables: dict[tuple[type[Rule], ...], dict[tuple[bool, str], list[tuple[int, str]]]] = {}
 
 
-def _methods(rule: type[Rule]) -> dict[tuple[bool, str], str]:
-    """The visitor methods of a rule by (entering, node type), looked up once a run."""
-    known = _tables.get(rule)
-    if known is not None:
-        return known
-    found = _tables[rule] = {}
-    for name in dir(rule):
-        verb, _, node = name.partition("_")
-        if verb in {"visit", "leave"} and node[:1].isupper():
-            found[verb == "visit", node] = name
-    return found
+def _table(rules: tuple[type[Rule], ...]) -> dict[tuple[bool, str], list[tuple[int, str]]]:
+    """For (entering, node type) which rules are called, by position, and the method of each."""
+    known = _tables.get(rules)
+    if known is None:
+        known = _tables[rules] = {}
+        for index, rule in enumerate(rules):
+            for name in dir(rule):
+                verb, _, node = name.partition("_")
+                if verb in {"visit", "leave"} and node[:1].isupper():
+                    known.setdefault((verb == "visit", node), []).append((index, name))
+    return known
 
 
 def _report_failure(definition: Definition, info: RuleInfo, error: Exception) -> None:

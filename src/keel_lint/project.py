@@ -97,6 +97,7 @@ class Project:
         self._facts: dict[str, ModuleFacts] = {}
         self._sources: dict[str, Source] = {}
         self._texts: dict[str, str] = {}
+        self._modules: dict[tuple[str, str], str | None] = {}
         self._memo: dict[tuple[object, ...], tuple[object, frozenset[Read]]] = {}
         self._reads: list[set[Read]] = []
         self._computing: set[tuple[object, ...]] = set()
@@ -154,6 +155,8 @@ class Project:
             return self._hash(rest[0])
         if kind == "module":
             return (self._find_module(rest[0], rest[1]) or "").encode("utf-8", "surrogateescape")
+        if kind == "name":
+            return self.module_name(rest[0]).encode("utf-8", "surrogateescape")
         if kind == "text":
             return self.text(rest[0]).encode("utf-8", "surrogateescape")
         return self._derived[rest[0]]() if kind == "derived" else b""
@@ -248,7 +251,10 @@ class Project:
         """The file of the module that `importer` imports under an absolute or relative name; `None` for one of others."""
         folder = importer.rpartition("/")[0]
         self.note("module", dotted, folder)
-        return self._find_module(dotted, folder)
+        key = (dotted, folder)
+        if key not in self._modules:
+            self._modules[key] = self._find_module(dotted, folder)
+        return self._modules[key]
 
     def _find_module(self, dotted: str, folder: str) -> str | None:
         if dotted.startswith("."):
@@ -262,7 +268,7 @@ class Project:
             for path in self._by_stem.get(parts[-1], ())
             if (root := _root_of(path, tail)) is not None and self._may_be_root(root, folder)
         ]
-        return min(found, key=lambda candidate: _distance(candidate[0], folder))[1] if found else None
+        return min(found, key=lambda candidate: (_distance(candidate[0], folder), _rank(candidate[1])))[1] if found else None
 
     def _relative(self, dotted: str, folder: str) -> str | None:
         level = len(dotted) - len(dotted.lstrip("."))
@@ -274,8 +280,9 @@ class Project:
         return self._file_of("/".join(names))
 
     def _file_of(self, stem: str) -> str | None:
-        candidates = (f"{stem}.py", f"{stem}/__init__.py", f"{stem}.pyi", f"{stem}/__init__.pyi")
-        return next((path for path in candidates if path.lstrip("/") in self.paths), None)
+        inside = f"{stem}/" if stem else ""
+        candidates = (f"{inside}__init__.py", f"{stem}.py", f"{inside}__init__.pyi", f"{stem}.pyi")
+        return next((path for path in candidates if path in self.paths), None)
 
     def _may_be_root(self, root: str, folder: str) -> bool:
         """A package is no source root, except for the scripts that lie in it."""
@@ -285,6 +292,7 @@ class Project:
 
     def module_name(self, path: str) -> str:
         """The dotted name under which a file is imported: from the outermost package round it."""
+        self.note("name", path)
         stem = path.rpartition(".")[0].removesuffix("/__init__")
         parts = stem.split("/")
         first = len(parts) - 1
@@ -404,8 +412,10 @@ class Project:
             yield here
             definition = self.facts(here[0]).definitions[here[1]]
             for base in definition.bases:
-                symbol = self._resolve(here[0], base.text, definition.parent, hops + 1) if not base.keyword else None
-                if symbol is not None and symbol.definition >= 0 and symbol.state == "internal":
+                if base.keyword:
+                    continue
+                symbol = self._resolve(here[0], base.text.partition("[")[0], definition.parent, hops + 1)
+                if symbol.definition >= 0 and symbol.state == "internal":
                     waiting.append((symbol.path, symbol.definition))
 
     def base_names(self, path: str, position: int) -> list[str]:
@@ -437,7 +447,7 @@ class Project:
                 return Symbol(self.module_name(target), "internal", target)
             facts = self.try_facts(target)
             if facts is None or hops > _MAX_HOPS:
-                break
+                return Symbol(_join(module, attributes), "unknown")
             head, *rest = attributes[split:]
             found = self._at_module(target, Names.of(facts), head, rest, hops + 1)
             return found or Symbol(".".join([self.module_name(target), head, *rest]), "unknown", target)
@@ -537,6 +547,11 @@ def _root_of(path: str, tail: str) -> str | None:
     if stem == tail:
         return ""
     return stem[: -len(tail) - 1] if stem.endswith("/" + tail) else None
+
+
+def _rank(path: str) -> tuple[bool, bool]:
+    """Of two files for one module a package comes before a file, and code before its stub: the order in which Python looks."""
+    return (path.endswith(".pyi"), "/__init__." not in path)
 
 
 def _distance(root: str, folder: str) -> tuple[int, int, str]:

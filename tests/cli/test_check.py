@@ -101,9 +101,28 @@ def test_a_rule_that_fails_is_kel000_and_status_2(keel: Run, project: Path) -> N
     assert "ABC101" in done.stdout
 
 
-def test_excluded_files_that_a_hook_passes_are_no_error(keel: Run) -> None:
-    done = keel("check", "--force-exclude", "--exclude", "tasks.py", "tasks.py")
+def test_nothing_but_test_code_is_status_2(keel: Run, project: Path) -> None:
+    (project / "tasks.py").rename(project / "test_tasks.py")
+    done = keel("check", "test_tasks.py")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "nothing was checked: what is there is test code" in done.stderr
+
+
+def test_nothing_but_excluded_files_is_status_2(keel: Run) -> None:
+    done = keel("check", "--exclude", "tasks.py")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "nothing was checked: every file there is excluded" in done.stderr
+
+
+def test_what_a_hook_passes_may_all_be_left_out(keel: Run, project: Path) -> None:
+    (project / "test_tasks.py").write_text(TASKS)
+    done = keel("check", "--force-exclude", "--exclude", "tasks.py", "tasks.py", "test_tasks.py")
     assert done.returncode == 0, done.stderr
+
+
+def test_an_editor_may_show_test_code(keel: Run) -> None:
+    done = keel("check", "--output-format", "json", "--stdin-filename", "test_tasks.py", "-", stdin=TASKS)
+    assert (done.returncode, done.stdout) == (0, "[]")
 
 
 # -- statuses -------------------------------------------------------------------------------------------------------------

@@ -22,8 +22,19 @@ repos:
         stages: [manual]
       - id: keel-lint-project
 """
-CLEAN = "value = 1\n"
-FLAGGED = "value = 1  # noqa: KEL005 -- there is nothing to suppress\n"
+FLAGGED = """\
+import random
+
+from temporalio import workflow
+
+
+@workflow.defn
+class Draw:
+    @workflow.run
+    async def run(self) -> float:
+        return random.random()
+"""
+CLEAN = FLAGGED.replace("random.random()", "workflow.random().random()")
 
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -85,13 +96,13 @@ def stage(folder: Path, name: str, text: str) -> None:
 
 
 def test_only_what_is_committed_is_reported(shop: Path) -> None:
-    stage(shop, "orders.py", "value = 2\n")
+    stage(shop, "orders.py", f"{CLEAN}\n")
     done = hook(shop, "keel-lint")
     assert done.returncode == 0, done.stdout
     stage(shop, "orders.py", FLAGGED)
     done = hook(shop, "keel-lint")
     assert done.returncode == 1
-    assert "KEL002" in done.stdout
+    assert "KEL502" in done.stdout
     assert "orders.py" in done.stdout
     assert "stock.py" not in done.stdout
 

@@ -27,6 +27,7 @@ import pendulum
 from django.utils import timezone as django_timezone
 from temporalio import activity, workflow
 """
+ANSWERED_WITH_ERROR = "always answered with an error"
 RETRIED = "retried for ever while the run looks Running"
 DIVERGES = "a replay gets another value"
 
@@ -187,9 +188,9 @@ def test_what_replays_skip_matters_where_the_sandbox_refuses_it(lint: Lint, body
         ("def __init__(self): self.at = time.time()", RETRIED),
         ("@workflow.signal\ndef tell(self): time.time()", RETRIED),
         ("@workflow.update\nasync def change(self): time.time()", RETRIED),
-        ("@workflow.query\ndef ask(self): return time.time()", "always answered with an error"),
-        ("@workflow.query\ndef ask(self): return self.age()\ndef age(self): return time.time()", "always answered with an error"),
-        ("@workflow.update\ndef change(self): ...\n@change.validator\ndef check(self): time.time()", "every update is rejected"),
+        ("@workflow.query\ndef ask(self): return time.time()", ANSWERED_WITH_ERROR),
+        ("@workflow.query\ndef ask(self): return self.age()\ndef age(self): return time.time()", ANSWERED_WITH_ERROR),
+        ("@workflow.update\ndef set(self): ...\n@set.validator\ndef check(self): time.time()", "every update is rejected"),
         ("def helper(self): return time.time()", RETRIED),
         ("@property\ndef age(self): return time.time()", RETRIED),
         ("@workflow.run\nasync def run(self): Wf.stamp()\n@staticmethod\ndef stamp(): time.time()", RETRIED),
@@ -208,9 +209,8 @@ def test_which_methods_are_workflow_code(lint: Lint, member: str, expected: str 
 
 
 def test_a_loop_that_never_waits_has_no_safe_fix(lint: Lint) -> None:
-    spinning, waiting = (
-        lint({"wf.py": in_run(f"while time.time() < given:\n    {body}")}, "KEL501") for body in ("pass", "await workflow.sleep(1)")
-    )
+    loops = (in_run(f"while time.time() < given:\n    {body}") for body in ("pass", "await workflow.sleep(1)"))
+    spinning, waiting = (lint({"wf.py": loop}, "KEL501") for loop in loops)
     assert [finding.fix.applicability for finding in (*spinning, *waiting) if finding.fix] == ["unsafe", "safe"]
 
 

@@ -133,7 +133,7 @@ def test_a_timeout_or_what_may_hold_one(lint: Lint, options: str) -> None:
 def test_options_in_another_file(lint: Lint) -> None:
     files = {
         "app/__init__.py": "",
-        "app/options.py": "from datetime import timedelta\nLONG = {'start_to_close_timeout': timedelta(1)}\nBARE = {'summary': 'x'}\n",
+        "app/options.py": "from x import A_DAY\nLONG = {'start_to_close_timeout': A_DAY}\nBARE = {'summary': 'x'}\n",
         "app/wf.py": "from app import options\nfrom app.options import BARE\n"
         + in_run("await workflow.execute_activity('a', **options.LONG)\nawait workflow.execute_activity('b', **BARE)"),
     }
@@ -141,7 +141,9 @@ def test_options_in_another_file(lint: Lint) -> None:
     assert "execute_activity('b')" in finding.message
 
 
-@pytest.mark.parametrize("assigns", ["input.start_to_close_timeout = MINUTE", "input = replace(input, schedule_to_close_timeout=MINUTE)"])
+@pytest.mark.parametrize(
+    "assigns", ["input.start_to_close_timeout = MINUTE", "input = replace(input, schedule_to_close_timeout=MINUTE)"]
+)
 def test_an_interceptor_that_sets_timeouts(lint: Lint, assigns: str) -> None:
     interceptor = (
         "from temporalio.worker import WorkflowOutboundInterceptor\n\nclass Defaults(WorkflowOutboundInterceptor):\n"
@@ -180,7 +182,8 @@ def test_no_fix_where_the_option_is_in_a_spread(lint: Lint) -> None:
 
 
 def test_queries_are_left_to_another_rule(lint: Lint) -> None:
-    text = f"{IMPORTS}\n\n@workflow.defn\nclass Wf:\n    @workflow.query\n    def ask(self):\n        workflow.start_activity('a')\n"
+    query = "    @workflow.query\n    def ask(self):\n        workflow.start_activity('a')\n"
+    text = f"{IMPORTS}\n\n@workflow.defn\nclass Wf:\n{query}"
     assert lint({"wf.py": text}, "KEL601") == []
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from keel_lint import verdicts
-from keel_lint.outcome import Outcome
 from keel_lint.rule import Registry
 from keel_lint.runner import Linter
 from keel_lint.settings import Overrides, SettingsFinder
+
+if TYPE_CHECKING:
+    from keel_lint.outcome import Outcome
+
+MakePack = Callable[[str, Mapping[str, str]], str]
 
 DISPATCH = '''\
 """A dispatch, wherever it stands."""
@@ -77,14 +80,9 @@ DEEP = "(" * 1500 + ")" * 1500
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    folder = tmp_path_factory.mktemp("packs")
-    write(
-        folder / "keel_lint_probes",
-        {"__init__.py": "", "prb001_dispatch.py": DISPATCH, "prb002_cursed.py": FAILS_WHILE_VISITING},
-    )
-    sys.path.insert(0, str(folder))
-    made = Registry.of_packages({"itself": "keel_lint.itself", "probes": "keel_lint_probes"})
+def registry(make_pack: MakePack) -> Registry:
+    pack = make_pack("keel_lint_probes", {"prb001_dispatch.py": DISPATCH, "prb002_cursed.py": FAILS_WHILE_VISITING})
+    made = Registry.of_packages({"itself": "keel_lint.itself", "probes": pack})
     assert not made.broken
     return made
 
@@ -194,7 +192,7 @@ def test_kel001_cannot_be_selected_away_or_suppressed(tmp_path: Path, registry: 
 
 
 def test_a_file_that_cannot_be_decoded_is_a_finding_and_a_problem(tmp_path: Path, registry: Registry) -> None:
-    files = {"a.py": HEAD.encode() + b"x = '\xff'\n", "b.py": f"{HEAD}x.delay()\n"}
+    files: dict[str, str | bytes] = {"a.py": HEAD.encode() + b"x = '\xff'\n", "b.py": f"{HEAD}x.delay()\n"}
     outcome = linter(registry, write(tmp_path, files)).check()
     assert places(outcome) == [("a.py", 1, "KEL001"), ("b.py", 2, "PRB001")]
     assert [problem.partition(": ")[0] for problem in outcome.problems] == [str(tmp_path / "a.py")]
@@ -211,7 +209,8 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path, registry: Regis
 
 def test_no_file_is_a_problem(tmp_path: Path, registry: Registry) -> None:
     assert linter(registry, tmp_path).check().problems
-    assert linter(registry, tmp_path / "missing.py").check().problems == [f"{tmp_path / 'missing.py'}: No such file or directory"]
+    missing = tmp_path / "missing.py"
+    assert linter(registry, missing).check().problems == [f"{missing}: No such file or directory"]
 
 
 # -- Which files count ----------------------------------------------------------------------------------------------------
@@ -270,14 +269,12 @@ def test_a_rule_that_fails_cannot_be_suppressed(tmp_path: Path, registry: Regist
     assert places(linter(registry, write(tmp_path, {"a.py": code}), select="PRB002").check()) == [("a.py", 2, "KEL000")]
 
 
-def test_a_rule_that_cannot_be_imported_is_said(tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(tmp_path / "packs" / "keel_lint_torn", {"__init__.py": "", "prb003.py": f"{DISPATCH}\nimport no_such_module\n"})
-    monkeypatch.syspath_prepend(tmp_path / "packs")
-    torn = Registry.of_packages({"itself": "keel_lint.itself", "torn": "keel_lint_torn"})
-    outcome = linter(torn, write(tmp_path / "project", {"a.py": f"{HEAD}def f():\n    x.delay()\n"})).check()
+def test_a_rule_that_cannot_be_imported_is_said(tmp_path: Path, make_pack: MakePack) -> None:
+    pack = make_pack("keel_lint_torn", {"prb001_dispatch.py": f"{DISPATCH}\nimport no_such_module\n"})
+    torn = Registry.of_packages({"itself": "keel_lint.itself", "torn": pack})
+    outcome = linter(torn, write(tmp_path, {"a.py": f"{HEAD}def f():\n    x.delay()\n"})).check()
     assert places(outcome) == [("a.py", 2, "KEL000")]
     assert "no_such_module" in outcome.findings[0].message
-    assert registry.rules["PRB001"].module != torn.rules["PRB001"].module
 
 
 # -- Overlays -------------------------------------------------------------------------------------------------------------
@@ -425,20 +422,3 @@ def test_a_setting_of_the_project_counts_for_files_that_have_their_own_configura
     before = check()
     write(tmp_path, {"keel-lint.toml": 'roots = ["vendor"]\n'})
     assert [before, check()] == [places(linter(registry, tmp_path / "app", select="PRB001").check()), [("a.py", 2, "PRB001")]]
-
-
-def test_a_warm_run_does_not_load_the_parsers(tmp_path: Path) -> None:
-    """Neither where nothing can have changed, nor where the files are too young to tell by their times."""
-    write(tmp_path, {"tasks.py": TASK, "a.py": f"{SEND}send.delay()\n"})
-    code = (
-        "import sys; from keel_lint.cli import main\n"
-        "status = main(['check', '--isolated', sys.argv[1]])\n"
-        "print(status, sorted({'libcst', 'tree_sitter'} & sys.modules.keys()), file=sys.stderr)"
-    )
-
-    def run() -> str:
-        done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
-        return done.stderr.splitlines()[-1]
-
-    assert run().startswith(("0 ['libcst'", "1 ['libcst'"))
-    assert run().endswith("[]")

@@ -32,16 +32,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:  # the last resort: a crash is said, never silent
-        return _crashed(error, verbose=getattr(arguments, "verbose", False))
+        return _crashed(error, verbose=getattr(arguments, "verbose", None))
     return status
 
 
-def _crashed(error: Exception, *, verbose: bool) -> int:
+def _crashed(error: Exception, *, verbose: bool | None) -> int:
+    """Say that keel-lint failed; `verbose` is `None` for a command without that option."""
     if verbose:
         import traceback
 
         traceback.print_exc()
-    hint = "" if verbose else " with what `-v` shows"
+    hint = " with what `-v` shows" if verbose is False else ""
     print(f"error: keel-lint {__version__} failed: {type(error).__name__}: {error}", file=sys.stderr)
     print(f"This is a bug in keel-lint; please report it{hint}: {ISSUES}", file=sys.stderr)
     return 2

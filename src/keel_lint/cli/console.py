@@ -92,25 +92,26 @@ class Console:
 
 
 class Progress:
-    """One line on a terminal, rewritten in place while a run takes long. Call it with the files done and their number."""
+    """One line on a terminal, rewritten in place while a run takes long. Call it with the files done and their number.
+
+    A forked process may write to the same line; it is erased by the one that outlives it.
+    """
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
         self._clock = clock
-        self._due = clock() + PATIENCE
-        self._shown = False
+        self._first = self._due = clock() + PATIENCE
 
     def __call__(self, done: int, total: int) -> None:
         now = self._clock()
         if now < self._due:
             return
         self._due = now + PACE
-        self._shown = True
         self._put(f"{ERASE}Checking: {done} of {total}")
 
     def erase(self) -> None:
         """Leave the terminal as it was."""
-        if self._shown:
+        if self._clock() >= self._first:
             self._put(ERASE)
 
     def _put(self, text: str) -> None:

@@ -99,6 +99,8 @@ class Session:
         """Say what went wrong, and what should be known."""
         for line in outcome.problems:
             self.fail(line)
+        if not (outcome.checked or outcome.problems or self.stdin or self.settings.force_exclude):
+            self.fail(_nothing_checked(outcome))
         for line in outcome.warnings:
             self.console.warn(line)
         self.console.detail(f"{counted(outcome.checked, 'file')} checked in the project {self.linter.root}")
@@ -151,6 +153,12 @@ class Session:
         if self._failed or any(finding.code == INTERNAL_ERROR for finding in findings):
             return FAILED
         return FOUND if found and not self.arguments.exit_zero else CLEAN
+
+
+def _nothing_checked(outcome: Outcome) -> str:
+    if outcome.left_out:
+        return "nothing was checked: what is there is test code, which `--tests` checks too"
+    return "nothing was checked: every file there is excluded"
 
 
 def _standard_input(arguments: argparse.Namespace, cwd: Path) -> dict[Path, bytes]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tree_sitter import Node
-
 from keel_lint.index import roles
 from keel_lint.index.facts import (
     MODULE,
@@ -24,6 +22,8 @@ from keel_lint.index.parser import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from tree_sitter import Node
 
 VALUE_LIMIT = 4000
 DEEP = 100
@@ -257,6 +257,7 @@ class _Builder:
                 name, alias = child.child_by_field_name("name"), child.child_by_field_name("alias")
                 if name is not None and alias is not None:
                     self.add_import(self.slice(alias), module, self.slice(name), node, at)
+        self.push((child for child in node.named_children if child.type == "comment"), at)
         if any(child.type == "wildcard_import" for child in node.named_children):
             self.add_import("*", module, "*", node, at)
 
@@ -307,6 +308,7 @@ class _Builder:
         self.finish_header(draft, node, name_node)
         returns = node.child_by_field_name("return_type")
         draft.returns = self.slice(returns) if returns is not None else ""
+        self.push((returns,) if returns is not None else (), at)
         self.parameters(draft, position, node.child_by_field_name("parameters"), at)
         self.type_parameters(position, node)
         for decorator in decorators:
@@ -378,11 +380,13 @@ class _Builder:
                 made = [Parameter(known.name, "posonly", known.annotation, known.default) for known in made]
             elif child.type == "keyword_separator":
                 keyword_only = True
-            elif child.type != "comment":
+            elif child.type == "comment":
+                self.push((child,), at)
+            else:
                 made.append(self.parameter(child, keyword_only))
                 keyword_only = keyword_only or made[-1].kind == "vararg"
                 self.bind(position, made[-1].name)
-                self.push_default(child, at)
+                self.push_annotation_and_default(child, at)
         draft.parameters = tuple(made)
 
     def parameter(self, node: Node, keyword_only: bool) -> Parameter:
@@ -397,10 +401,9 @@ class _Builder:
             name = name.named_children[0] if name.named_children else None
         return Parameter(self.slice(name) if name is not None else "", kind, annotation, default)  # type: ignore[arg-type]
 
-    def push_default(self, node: Node, at: _At) -> None:
-        value = node.child_by_field_name("value")
-        if value is not None:
-            self.push((value,), at)
+    def push_annotation_and_default(self, node: Node, at: _At) -> None:
+        inside = (node.child_by_field_name("type"), node.child_by_field_name("value"))
+        self.push((child for child in inside if child is not None), at)
 
     def field(self, node: Node, name: str) -> str:
         child = node.child_by_field_name(name)
@@ -436,6 +439,9 @@ class _Builder:
         self.give_role(at.scope, role)
         name = callee.rpartition(".")[2]
         kept = tuple(self.arguments(node)) if name in roles.KEPT_ARGUMENTS or roles.makes_application(name) else ()
+        if name == "partial" and kept:
+            # `partial(task.delay, ...)`: what is called later is a dispatch.
+            self.give_role(at.scope, roles.of_call(kept[0].text))
         self.calls.append(Call(callee, node.start_byte, node.end_byte, at.scope, at.block, at.awaited, kept))
         self.descend(node, at._replace(awaited=False) if at.awaited else at)
 

@@ -29,7 +29,8 @@ _CALL_ROLES: dict[str, str] = {
 }
 
 KEPT_ARGUMENTS = frozenset({
-    *_CALL_ROLES, "update", "from_mapping", "add_defaults", "on_commit", "register_task", "autodiscover_tasks", "partial",
+    *_CALL_ROLES, *TASK_DECORATORS, "add_defaults", "autodiscover_tasks", "from_mapping", "on_commit", "partial", "register_task",
+    "update",
 })  # fmt: skip
 """Calls whose arguments the index keeps as text."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,28 +13,37 @@ from keel_lint.jobs.models import Models
 from keel_lint.jobs.tasks import Task, Tasks
 from keel_lint.jobs.temporal import Temporal
 from keel_lint.jobs.versions import Version, version_of
-from keel_lint.project import Project
+
+if TYPE_CHECKING:
+    from keel_lint.project import Project
 
 
 class Jobs:
     """The whole-program facts about background jobs.
 
-    `relevant` are the files in which a word of an engine occurs; `charge_calls` the project's own functions that move money.
+    They are drawn from `relevant`; `charge_calls` are the project's own functions that move money.
     """
 
     def __init__(self, project: Project, relevant: tuple[str, ...], charge_calls: tuple[str, ...] = ()) -> None:
         self.project = project
-        self.relevant = relevant
+        self._relevant = relevant
         self.charge_calls = charge_calls
         project.derive("celery-settings", lambda: msgspec.msgpack.encode(self._settings))
-        project.derive("tasks", lambda: msgspec.msgpack.encode([(task.path, task.position, task.name) for task in self._all_tasks]))
+        project.derive("relevant", lambda: "\0".join(relevant).encode("utf-8", "surrogateescape"))
+        project.derive("tasks", lambda: msgspec.msgpack.encode([(task.path, task.position) for task in self._all_tasks]))
         project.derive("sandbox-is-weakened", lambda: bytes([self.temporal.sandbox_is_weakened]))
         project.derive("timeout-interceptor", lambda: bytes([self.temporal.interceptor_sets_timeouts]))
+
+    @property
+    def relevant(self) -> tuple[str, ...]:
+        """The files in which a word of an engine occurs, test code aside."""
+        self.project.note("derived", "relevant")
+        return self._relevant
 
     @cached_property
     def _settings(self) -> CelerySettings:
         with self.project.recording(inner=True):
-            return read_settings(self.project, self.relevant)
+            return read_settings(self.project, self._relevant)
 
     @property
     def settings(self) -> CelerySettings:
@@ -41,15 +51,25 @@ class Jobs:
         self.project.note("derived", "celery-settings")
         return self._settings
 
-    @cached_property
+    @property
     def tasks(self) -> Tasks:
-        """What is a task."""
-        return Tasks(self.project, self.settings)
+        """What is a task, and the options that it has."""
+        self.project.note("derived", "celery-settings")
+        return self._tasks
 
     @cached_property
+    def _tasks(self) -> Tasks:
+        return Tasks(self.project, self._settings)
+
+    @property
     def dispatches(self) -> Dispatches:
         """What publishes a task."""
-        return Dispatches(self.project, self.tasks)
+        self.project.note("derived", "celery-settings")
+        return self._dispatches
+
+    @cached_property
+    def _dispatches(self) -> Dispatches:
+        return Dispatches(self.project, self._tasks)
 
     @cached_property
     def models(self) -> Models:
@@ -59,25 +79,26 @@ class Jobs:
     @cached_property
     def temporal(self) -> Temporal:
         """Workflows, activities and the calls between them."""
-        return Temporal(self.project, self.relevant)
+        return Temporal(self.project, self._relevant)
 
     @cached_property
     def _all_tasks(self) -> tuple[Task, ...]:
         with self.project.recording(inner=True):
-            return tuple(task for path in self.relevant for task in self._tasks_in(path))
+            return tuple(task for path in self._relevant for task in self._tasks_in(path))
 
     def _tasks_in(self, path: str) -> list[Task]:
         facts = self.project.try_facts(path)
         if facts is None:
             return []
         marked = (i for i, d in enumerate(facts.definitions) if d.decorators or "task-class" in d.roles)
-        return [task for position in marked if (task := self.tasks.at(path, position)) is not None]
+        return [task for position in marked if (task := self._tasks.at(path, position)) is not None]
 
     @property
     def all_tasks(self) -> tuple[Task, ...]:
-        """Every task of the project."""
+        """Every task of the project; what each was read from counts as read."""
         self.project.note("derived", "tasks")
-        return self._all_tasks
+        found = (self.tasks.at(task.path, task.position) for task in self._all_tasks)
+        return tuple(task for task in found if task is not None)
 
     def version(self, package: str) -> Version:
         """The version of `celery`, `temporalio` or `django` that the project uses."""

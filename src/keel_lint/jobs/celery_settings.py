@@ -199,7 +199,10 @@ class _Reader:
     def read_app(self, path: str, facts: ModuleFacts, call: Call) -> None:
         if not is_app(self.project, path, f"{call.callee}()", call.scope):
             return
-        self.opaque |= _is_named_app_class(self.project.resolve(path, call.callee, call.scope).name)
+        if _is_named_app_class(self.project.resolve(path, call.callee, call.scope).name):
+            # What the class of another package is configured with, and which tasks it makes, cannot be read.
+            self.opaque = True
+            self.task_classes.append(TaskClass("", path, call.scope))
         given = {argument.keyword: argument for argument in call.arguments}
         task_class = given["task_cls"].text if "task_cls" in given else ""
         name = next((a.target for a in facts.assignments if a.start <= call.start < a.end), "app")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from keel_lint.index.facts import Call
 from keel_lint.index.roles import DISPATCHES, SIGNATURES
-from keel_lint.jobs.tasks import Task, Tasks
-from keel_lint.project import Project, Symbol
+
+if TYPE_CHECKING:
+    from keel_lint.index.facts import Call
+    from keel_lint.jobs.tasks import Task, Tasks
+    from keel_lint.project import Project, Symbol
 
 CANVAS = frozenset({"celery.chain", "celery.chord", "celery.chunks", "celery.group", "celery.signature", "celery.subtask", "celery.canvas.chain",
                     "celery.canvas.group", "celery.canvas.chord", "celery.canvas.signature"})  # fmt: skip

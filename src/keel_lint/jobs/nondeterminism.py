@@ -7,8 +7,11 @@ Sources: `temporalio/worker/workflow_sandbox/_restrictions.py` and https://docs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 EVERY_CALL = -1
 

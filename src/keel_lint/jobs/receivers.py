@@ -6,20 +6,18 @@ variable is local, at module level, in another module, a parameter with an annot
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from keel_lint.definition import dotted
 from keel_lint.jobs.bindings import Bindings
+from keel_lint.jobs.instances import made_name
 
 if TYPE_CHECKING:
     from keel_lint.definition import Definition
     from keel_lint.jobs.bindings import Binding
-    from keel_lint.project import Project, Symbol
 
-_NAME = re.compile(r"[A-Za-z_][\w.]*\Z")
 _DEPTH = 8
 
 
@@ -41,7 +39,7 @@ class Receivers:
         if isinstance(node, (cst.Call, cst.Await)):
             return self.name(node.func if isinstance(node, cst.Call) else node.expression, depth + 1)
         head = _head(node)
-        bound = self.bindings.reaching(head) if head is not None else []
+        bound = [one for one in self.bindings.reaching(head) if not _imports(one)] if head is not None else []
         if head is not None and not bound:
             return self._at_module(node)
         if isinstance(node, cst.Attribute):
@@ -54,7 +52,7 @@ class Receivers:
         if written is None or self._definition.name(node) is None:
             return None
         symbol = self._definition.project.resolve(self._definition.path, written, self._definition.scope(node))
-        return through_assignment(self._definition.project, symbol)
+        return made_name(self._definition.project, symbol)
 
     def _bound(self, bound: list[Binding], depth: int) -> str | None:
         names = {self._made_by(binding, depth + 1) for binding in bound}
@@ -71,16 +69,9 @@ class Receivers:
         return None
 
 
-def through_assignment(project: Project, symbol: Symbol) -> str:
-    """The name of a symbol; what a module-level variable holds goes by what made it."""
-    if symbol.assignment < 0:
-        return symbol.name
-    assignment = project.facts(symbol.path).assignments[symbol.assignment]
-    callee, called, _ = assignment.value.partition("(")
-    rest = symbol.name.removeprefix(f"{project.module_name(symbol.path)}.{assignment.target}")
-    if not called or not _NAME.match(callee):
-        return symbol.name
-    return project.resolve(symbol.path, callee).name + rest
+def _imports(binding: Binding) -> bool:
+    """Whether a name is bound by an import in the function."""
+    return isinstance(binding.node, cst.ImportAlias)
 
 
 def _head(node: cst.CSTNode) -> cst.Name | None:

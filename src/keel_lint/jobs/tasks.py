@@ -6,19 +6,26 @@ derived from `Task`. Its options come from annotations, the decorator, the base 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from keel_lint.index.facts import Argument, Decorator, Definition, Parameter, assignments_of
 from keel_lint.jobs.activity_options import OptionsReader
 from keel_lint.jobs.celery_settings import CelerySettings, TaskClass, is_app
 from keel_lint.jobs.values import UNKNOWN, fold
-from keel_lint.project import Project, Symbol
 
-DECORATORS = frozenset(
-    {"celery.shared_task", "celery.app.shared_task", "celery.task", "celery.task.task", "celery.decorators.task", "celery.current_app.task"}
-)
-TASK_CLASSES = frozenset({"celery.Task", "celery.app.task.Task", "celery.task.Task", "celery.task.base.Task", "celery.contrib.django.task.DjangoTask"})
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from keel_lint.project import Project, Symbol
+
+DECORATORS = frozenset({
+    "celery.app.shared_task", "celery.current_app.task", "celery.decorators.task", "celery.shared_task", "celery.task",
+    "celery.task.task",
+})  # fmt: skip
+TASK_CLASSES = frozenset({
+    "celery.Task", "celery.app.task.Task", "celery.contrib.django.task.DjangoTask", "celery.task.Task", "celery.task.base.Task",
+})  # fmt: skip
 SETTING_OF_OPTION = {
     "time_limit": "task_time_limit",
     "soft_time_limit": "task_soft_time_limit",
@@ -90,7 +97,11 @@ class Tasks:
 
     def option(self, task: Task, name: str) -> Option | None:
         """The effective option, or `None` where nothing in the project sets it."""
-        return self._annotated(task, name) or task.given.get(name) or self._inherited(task, name) or self._from_settings(name)
+        found = self._annotated(task, name) or task.given.get(name) or self._inherited(task, name)
+        if found is None or (found.value is None and name in SETTING_OF_OPTION):
+            # Celery takes `None` for an option that is not given.
+            return self._from_settings(name) or found
+        return found
 
     def overriding(self, task: Task | None, method: str) -> tuple[str, int] | None:
         """Where the task's base classes in the project define a method of their own, as (path, position).
@@ -109,7 +120,7 @@ class Tasks:
     def _read(self, path: str, position: int) -> Task | None:
         definition = self._project.facts(path).definitions[position]
         if definition.kind == "class":
-            return self._class_task(path, position, definition)
+            return self._class_task(path, position)
         for decorator in definition.decorators:
             given = self._task_decorator(path, definition, decorator)
             if given is not None:
@@ -142,10 +153,15 @@ class Tasks:
                 given[argument.keyword] = self._option(path, argument, "decorator")
         return given, opaque
 
-    def _class_task(self, path: str, position: int, definition: Definition) -> Task | None:
+    def _class_task(self, path: str, position: int) -> Task | None:
         facts = self._project.facts(path)
         has_run = any(d.parent == position and d.name == "run" for d in facts.definitions)
-        if not has_run or TASK_CLASSES.isdisjoint(self._project.base_names(path, position)):
+        return self.as_base(path, position) if has_run else None
+
+    def as_base(self, path: str, position: int) -> Task | None:
+        """A class that tasks can inherit from, as a task of its own; `None` where it is no class of tasks."""
+        definition = self._project.facts(path).definitions[position]
+        if definition.kind != "class" or TASK_CLASSES.isdisjoint(self._base_names(path, position)):
             return None
         name = f"{self._project.module_name(path)}.{definition.qualname}"
         return Task(name, path, position, definition, None, {}, (path, position), opaque=False)
@@ -182,8 +198,9 @@ class Tasks:
         if maker.kind != "function":
             return None
         for call in facts.calls:
-            inside = maker.start <= call.start < maker.end
-            if inside and call.callee.rpartition(".")[2] in {"task", "shared_task"} and self._is_task_call(symbol.path, call.callee, call.scope):
+            if not maker.start <= call.start < maker.end or call.callee.rpartition(".")[2] not in {"task", "shared_task"}:
+                continue
+            if self._is_task_call(symbol.path, call.callee, call.scope):
                 return tuple(argument for argument in call.arguments if argument.keyword not in {"", "*", "**"})
         return None
 
@@ -246,13 +263,37 @@ class Tasks:
         nested = enumerate(self._project.facts(path).definitions)
         return next(((path, i) for i, d in nested if d.parent == position and d.kind == "class"), None)
 
+    def is_opaque(self, task: Task) -> bool:
+        """Whether the task may have options that cannot be read: from a `**`, or from a class of another package."""
+        if task.opaque or self.base_is_opaque(task):
+            return True
+        if task.base is not None or "base" in task.given:
+            return False
+        return any(self._given_class(given) is None and not self._is_celerys(given) for given in self._settings.task_classes)
+
+    def _is_celerys(self, given: TaskClass) -> bool:
+        """Whether an application is given one of Celery's own classes of tasks."""
+        named = given.value.strip("\"'").replace(":", ".")
+        return named in TASK_CLASSES or self._project.resolve(given.path, named, given.scope).name in TASK_CLASSES
+
     def base_is_opaque(self, task: Task) -> bool:
         """Whether the task's base class is named but cannot be read."""
         if task.base is None:
             return "base" in task.given and task.given["base"].text.rpartition(".")[2] != "Task"
         known = {*TASK_CLASSES, "builtins.object", "abc.ABC", "typing.Generic"}
-        names = self._project.base_names(*task.base)
+        names = self._base_names(*task.base)
         return any(not self._is_internal(name) and name not in known for name in names)
+
+    def _base_names(self, path: str, position: int) -> Iterator[str]:
+        """The canonical names of all base classes of a class; `app.Task` is Celery's own."""
+        for owner_path, owner in self._project.mro(path, position):
+            definition = self._project.facts(owner_path).definitions[owner]
+            for base in definition.bases:
+                holder, _, last = base.text.rpartition(".")
+                if last == "Task" and holder and self.is_application(owner_path, holder, definition.parent):
+                    yield "celery.Task"
+                elif not base.keyword:
+                    yield self._project.resolve(owner_path, base.text.partition("[")[0], definition.parent).name
 
     def _is_internal(self, name: str) -> bool:
         return self._project.module(name.rpartition(".")[0], "") is not None
@@ -283,7 +324,8 @@ class Tasks:
                 return Option(UNKNOWN, setting.value, "task_annotations", setting.path, setting.start, setting.end)
             for pattern, options in table.items():
                 if _is_name_of(pattern, task) and isinstance(options, dict) and name in options:
-                    return Option(options[name], str(options[name]), "task_annotations", setting.path, setting.start, setting.end)
+                    value = options[name]
+                    return Option(value, str(value), "task_annotations", setting.path, setting.start, setting.end)
         return None
 
 

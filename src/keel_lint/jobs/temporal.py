@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING
 from keel_lint.index.roles import ACTIVITY_CALLS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from keel_lint.index.facts import Argument, Call, Definition
     from keel_lint.project import Project, Symbol
 

@@ -24,8 +24,9 @@ Kind = Literal[
 
 MANAGERS = frozenset({"objects", "_default_manager", "_base_manager"})
 QUERYSETS = frozenset({
-    "alias", "all", "annotate", "complex_filter", "defer", "difference", "distinct", "exclude", "extra", "filter", "none", "only", "order_by", "prefetch_related", "reverse", "select_for_update", "select_related", "union", "using",
-    "intersection", "iterator", "aiterator", "filter_by", "join", "options", "where",
+    "aiterator", "alias", "all", "annotate", "complex_filter", "defer", "difference", "distinct", "exclude", "extra", "filter",
+    "filter_by", "intersection", "iterator", "join", "none", "only", "options", "order_by", "prefetch_related", "reverse",
+    "select_for_update", "select_related", "union", "using", "where",
 })  # fmt: skip
 SURE_QUERYSETS = frozenset({"exclude", "filter", "order_by", "select_related", "prefetch_related"})
 ROW_QUERYSETS = frozenset({"values", "values_list", "dates", "datetimes"})

@@ -28,7 +28,7 @@ _BINARY: dict[type[ast.operator], Callable[[object, object], object]] = {
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
-}  # type: ignore[assignment]
+}
 
 
 def fold(text: str, lookup: Lookup | None = None) -> object:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from keel_lint.engine_files import LOCKS, REQUIREMENTS
-from keel_lint.project import Project
+
+if TYPE_CHECKING:
+    from keel_lint.project import Project
 
 NEWEST = {"celery": (5, 7), "temporalio": (1, 35), "django": (5, 2)}
 class Version(NamedTuple):
