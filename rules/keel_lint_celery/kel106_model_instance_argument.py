@@ -214,7 +214,7 @@ class ModelInstanceArgument(Rule):
     @cached_property
     def types(self) -> Types:
         """The types of the definition's expressions."""
-        return Types(self.definition)
+        return self.definition.once(Types)
 
     def visit_Call(self, node: cst.Call) -> None:
         """Judge what a call sends."""
@@ -406,7 +406,7 @@ class _Rewrite:
             definition = self._definition(path, position)
             if definition is None:
                 return
-            types = Types(definition)
+            types = definition.once(Types)
             for call in definition.find_all(cst.Call):
                 message = message_of(definition, call)
                 if message is not None and message.dispatch.task == self.task:

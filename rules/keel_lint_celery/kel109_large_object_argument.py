@@ -194,7 +194,7 @@ class LargeObjectArgument(Rule):
     @cached_property
     def types(self) -> Types:
         """The types of the definition's expressions."""
-        return Types(self.definition)
+        return self.definition.once(Types)
 
     def visit_Call(self, node: cst.Call) -> None:
         """Judge what a call sends."""

@@ -200,8 +200,8 @@ from keel_lint.definition import descendants
 from keel_lint.finding import Hop
 from keel_lint.jobs.guards import Guards
 from keel_lint.jobs.instances import made_name
-from keel_lint.jobs.outside import followed
-from keel_lint.jobs.payments import carries_key, is_careful, is_service, paying_verb, payment, pays_a_part
+from keel_lint.jobs.outside import followed, may_lead
+from keel_lint.jobs.payments import WORDS, carries_key, is_careful, is_service, paying_verb, payment, pays_a_part
 from keel_lint.jobs.receivers import Receivers
 from keel_lint.rule import Rule
 
@@ -217,6 +217,7 @@ if TYPE_CHECKING:
 _FRESH = re.compile(
     r"uuid\.uuid[14]|secrets\.\w+|random\.\w+|os\.urandom|time\.\w+|datetime\.datetime\.(?:now|utcnow)|.*timezone\.now"
 )
+_PAYING = re.compile(r"pay|charge|refund|capture|transfer|sale|credit", re.IGNORECASE)
 _KEY_WORD = re.compile(r"idempot", re.IGNORECASE)
 _NAMES_PAYMENT = re.compile(r"(?:payment|charge|refund|payout|transfer|transaction|operation|request)_id|idempotency_key")
 
@@ -239,7 +240,7 @@ class NonIdempotentCharge(Rule):
 
     @cached_property
     def _receivers(self) -> Receivers:
-        return Receivers(self.definition)
+        return self.definition.once(Receivers)
 
     @cached_property
     def _guards(self) -> Guards:
@@ -248,7 +249,7 @@ class NonIdempotentCharge(Rule):
     def visit_Call(self, node: cst.Call) -> None:
         """Judge a call that may move money."""
         task = self.definition.task
-        if task is None:
+        if task is None or not self._may_pay(node):
             return
         name = self._receivers.called(node)
         known = payment(name)
@@ -260,6 +261,17 @@ class NonIdempotentCharge(Rule):
             self._judge_plain(node, task, verb)
         else:
             self._judge_followed(node, task)
+
+    def _may_pay(self, node: cst.Call) -> bool:
+        """Whether the call's words, or the file that it leads to, speak of money: asked before the dear questions."""
+        fact = self.definition.call_fact(node)
+        if fact is None or self.definition.jobs.charge_calls:
+            return True
+        head, _, rest = fact.callee.partition(".")
+        imported = (record.attribute for record in self.definition.facts.imports if record.name == head)
+        if any(_PAYING.search(name) for name in (head, rest, *imported)):
+            return True
+        return may_lead(self.definition.project, self.definition.path, fact, WORDS)
 
     # -- payment services -------------------------------------------------------------------------------------------------
 
@@ -341,7 +353,8 @@ class NonIdempotentCharge(Rule):
     def _verb(self, node: cst.Call) -> str | None:
         receiver = self.definition.code(node.func.value) if isinstance(node.func, cst.Attribute) else ""
         arguments = ", ".join(self.definition.code(argument) for argument in node.args)
-        return paying_verb(receiver, _last(node), arguments)
+        function = _last(node) if receiver else (self.definition.called(node) or _last(node)).rpartition(".")[2]
+        return paying_verb(receiver, function, arguments)
 
     def _judge_plain(self, node: cst.Call, task: Task, verb: str) -> None:
         arguments = ", ".join(self.definition.code(argument) for argument in node.args)
@@ -388,7 +401,7 @@ class NonIdempotentCharge(Rule):
     def _payment_in(self, path: str, position: int) -> tuple[str, tuple[Hop, ...]] | None:
         """The first payment without a key that a function of the project makes, and the way to it."""
         project = self.definition.project
-        for here, call, symbol, through in followed(project, path, position):
+        for here, call, symbol, through in followed(project, path, position, WORDS):
             name = made_name(project, symbol)
             known = payment(name)
             text = project.source(here).slice(call.start, call.end)

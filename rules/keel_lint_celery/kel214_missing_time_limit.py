@@ -162,7 +162,6 @@ if TYPE_CHECKING:
     from keel_lint.jobs.tasks import Task
 
 _LIMITS = ("time_limit", "soft_time_limit")
-_SHOWN = 3
 
 
 class MissingTimeLimit(Rule):
@@ -191,7 +190,7 @@ class MissingTimeLimit(Rule):
 
     def _judge_in_project(self, app: App, task: Task | None) -> None:
         tasks = self.definition.jobs.all_tasks
-        if any(self._is_limited(one) for one in tasks):
+        if self.definition.project.memo(("a task is limited",), lambda: any(map(self._is_limited, tasks)), recursive=False):
             if task is not None and not self._may_be_limited(task):
                 self._judge_task(task)
         elif self._is_here(app):
@@ -219,15 +218,7 @@ class MissingTimeLimit(Rule):
             f"{number} of `{app.name}` {has} time limit: one that hangs keeps its worker process until somebody kills it; "
             f"set `{app.name}.conf.task_time_limit`"
         )
-        self.report((app.start, app.end), message, fix=self._fix_app(), hops=tuple(self._hops_to_tasks(tasks)))
-
-    def _hops_to_tasks(self, tasks: list[Task]) -> Iterator[Hop]:
-        """A few of the tasks that can hang: those that wait for the outside."""
-        project = self.definition.project
-        waiting = [task for task in tasks if any(one.waits for one in outgoing(project, task.path, task.position))]
-        for task in waiting[:_SHOWN]:
-            span = project.source(task.path).span(*task.definition.name_span)
-            yield Hop(project.absolute(task.path), span, f"`{task.definition.name}` waits for the outside")
+        self.report((app.start, app.end), message, fix=self._fix_app())
 
     def _fix_app(self) -> FixBuilder | None:
         """Two assignments below `app = Celery(...)`, where that is a statement of its own."""
@@ -261,7 +252,7 @@ class MissingTimeLimit(Rule):
 
     def _waits(self) -> tuple[str, tuple[Hop, ...]] | None:
         """What the task waits for without a timeout, and the way to it."""
-        receivers = Receivers(self.definition)
+        receivers = self.definition.once(Receivers)
         for call in self.definition.find_all(cst.Call):
             name = receivers.called(call)
             if name in WAITING and not self._gives_up(call):

@@ -104,10 +104,18 @@ class Definition:
         return next((above for above in self.ancestors(node) if isinstance(above, kinds)), None)
 
     def find_all(self, kind: type[N], root: cst.CSTNode | None = None) -> Iterator[N]:
-        """Every node of a kind in the definition, or below `root`, in source order."""
+        """Every node of this very class in the definition, or below `root`, in source order."""
         if root is None:
-            return (node for entering, node in self.order if entering and isinstance(node, kind))
-        return (node for node in descendants(root) if isinstance(node, kind))
+            return iter(cast("list[N]", self._by_kind.get(kind, [])))
+        return (node for node in descendants(root) if node.__class__ is kind)
+
+    @cached_property
+    def _by_kind(self) -> dict[type[cst.CSTNode], list[cst.CSTNode]]:
+        found: dict[type[cst.CSTNode], list[cst.CSTNode]] = {}
+        for entering, node in self.order:
+            if entering:
+                found.setdefault(node.__class__, []).append(node)
+        return found
 
     # -- text and positions -----------------------------------------------------------------------------------------------
 
@@ -124,6 +132,9 @@ class Definition:
 
     def code(self, node: cst.CSTNode) -> str:
         """The source text of a node."""
+        written = dotted(node)
+        if written is not None:
+            return written
         return self._module.code_for_node(node).strip()
 
     # -- names and values -------------------------------------------------------------------------------------------------

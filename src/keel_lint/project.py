@@ -97,6 +97,7 @@ class Project:
         self._facts: dict[str, ModuleFacts] = {}
         self._sources: dict[str, Source] = {}
         self._texts: dict[str, str] = {}
+        self._mentions: dict[tuple[str, frozenset[bytes]], bool] = {}
         self._modules: dict[tuple[str, str], str | None] = {}
         self._memo: dict[tuple[object, ...], tuple[object, frozenset[Read]]] = {}
         self._reads: list[set[Read]] = []
@@ -205,6 +206,18 @@ class Project:
         if self._store is not None:
             self._store.save(path, self._files.hash(path), facts)
         return facts
+
+    def mentions(self, path: str, words: frozenset[bytes]) -> bool:
+        """Whether one of the words stands anywhere in a file: cheap, where indexing it may not be worth the time."""
+        self.note("file", path)
+        key = (path, words)
+        if key not in self._mentions:
+            try:
+                raw = self._files.raw(path)
+            except OSError:
+                raw = b""
+            self._mentions[key] = any(word in raw for word in words)
+        return self._mentions[key]
 
     def knows(self, path: str) -> bool:
         """Whether the facts of a file need no indexing: they are at hand, or in the store."""

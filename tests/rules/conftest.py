@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ def registry() -> Registry:
 
 
 @pytest.fixture
-def lint(tmp_path: Path, registry: Registry) -> Iterator[Lint]:
+def lint(tmp_path: Path, registry: Registry) -> Lint:
     """Write files (text or bytes by name) into an empty project and check it with the given codes."""
 
     def check(files: Mapping[str, str | bytes], *codes: str) -> list[Finding]:
@@ -35,4 +35,4 @@ def lint(tmp_path: Path, registry: Registry) -> Iterator[Lint]:
         assert not outcome.problems
         return outcome.findings
 
-    yield check
+    return check

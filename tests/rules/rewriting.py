@@ -65,7 +65,7 @@ def tabs(file: File) -> Rewritten:
 
 def beyond_the_basic_plane(file: File) -> Rewritten:
     """A line of characters that take four bytes, and two units of UTF-16."""
-    line = "# 🦄" if "__future__" in file.text else '"🦄𝒳"  # 🎉'
+    line = "# 🦄" if "__future__" in file.text else '"🦄 🐍"  # 🎉'
     return f"{line}\n{file.text}", below([1])
 
 

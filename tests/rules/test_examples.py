@@ -6,15 +6,14 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import libcst as cst
 import pytest
 
 from keel_lint import fixes
 from keel_lint.discovery import search
-from keel_lint.finding import Finding
 from keel_lint.index.build import index
-from keel_lint.outcome import Outcome
 from keel_lint.pages import Example, parse
 from keel_lint.rule import Registry, RuleInfo
 from keel_lint.runner import Linter
@@ -23,8 +22,15 @@ from keel_lint.source import Source
 from tests.rules import rewriting
 from tests.rules.rewriting import File, Rewritten
 
+if TYPE_CHECKING:
+    from _pytest.mark import ParameterSet
+
+    from keel_lint.finding import Finding
+    from keel_lint.outcome import Outcome
+
 OURS = ("keel_lint.itself.", "keel_lint_celery.", "keel_lint_temporal.")
 CALLS = {"dispatch", "activity-call", "workflow-start"}
+BOM = "\ufeff"
 RANKS = {None: 0, "displayonly": 1, "unsafe": 2, "safe": 3}
 
 Place = tuple[str, int]
@@ -102,7 +108,7 @@ def is_meant(case: Case, rewrite: Rewriting) -> bool:
     return case.example.flagged or rewrite not in (*SUPPRESSIONS, rewriting.without_marker)
 
 
-def replayed(rewritings: Sequence[Rewriting], cases: Sequence[Case]) -> list[object]:
+def replayed(rewritings: Sequence[Rewriting], cases: Sequence[Case]) -> list[ParameterSet]:
     """Each case under each rewriting that is meant for it."""
     made = []
     for case in cases:
@@ -158,6 +164,20 @@ class Desk:
         outcome = fixes.fix(check, unsafe=True, may_touch=lambda path: Path(path).is_relative_to(self.root))
         after = {path.relative_to(self.root).as_posix(): source.raw.decode() for path, source in outcome.after.items()}
         return {**files, **after}, outcome
+
+    def fix_all(self, case: Case, files: Mapping[str, str]) -> dict[str, str]:
+        """The files after all fixes, of which is asserted: every finding that had one is gone, and they are still Python."""
+        found = [one for one in self.check(case, files).findings if one.code == case.info.code]
+        without = [one for one in found if one.fix is None or not fixes.applicable(one.fix, unsafe=True)]
+        after, outcome = self.fixed(case, files)
+        assert (outcome.errors, outcome.skipped) == ({}, ())
+        assert len(outcome.remaining) == len(without)
+        for name, text in after.items():
+            assert compiles(text) or not compiles(files[name]), text
+            assert text == files[name] or cst.parse_module(text.removeprefix(BOM))
+        again, second = self.fixed(case, after)
+        assert (again, second.after) == (after, {})
+        return after
 
 
 @pytest.fixture
@@ -216,7 +236,7 @@ def test_what_is_meant_otherwise_is_there() -> None:
 def compiles(text: str) -> bool:
     """Whether Python compiles a text, `await` outside a function allowed."""
     try:
-        compile(text, "example.py", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        compile(text.removeprefix(BOM), "example.py", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     except SyntaxError:
         return False
     return True
@@ -249,17 +269,8 @@ def test_a_fix_leaves_nothing_to_find_and_nothing_to_fix(desk: Desk, case: Case)
     files = case.example.files
     found = [one for one in desk.check(case, files).findings if one.code == case.info.code]
     fixable = [one for one in found if one.fix is not None and fixes.applicable(one.fix, unsafe=True)]
-    after, outcome = desk.fixed(case, files)
-    assert outcome.errors == {}
-    assert outcome.skipped == ()
-    assert bool(outcome.after) == bool(fixable)
-    assert len(outcome.remaining) == len(found) - len(fixable)
-    for name, text in after.items():
-        assert compiles(text) or not compiles(files[name]), text
-        assert text == files[name] or cst.parse_module(text).code == text
-    again, second = desk.fixed(case, after)
-    assert (again, second.after) == (after, {})
-    assert len(desk.places(desk.check(case, after).findings, case.info.code)) == len(outcome.remaining)
+    after = desk.fix_all(case, files)
+    assert (after != files) == bool(fixable)
 
 
 @pytest.mark.parametrize("case", FLAGGED, ids=[case.name for case in FLAGGED])
@@ -283,16 +294,10 @@ def test_the_fix_of_a_rewritten_example_silences_it_too(desk: Desk, case: Case, 
     made = case.rewritten(rewrite)
     if made is None or case.info.fix in {None, "displayonly"}:
         pytest.skip("nothing to rewrite" if made is None else "no fix that is applied")
-    files, marks = made
-    before, plain = desk.fixed(case, case.example.files)
-    after, outcome = desk.fixed(case, files)
-    assert outcome.errors == {}
-    assert len(outcome.applied) == len(plain.applied)
-    assert len(outcome.remaining) == len(plain.remaining) <= len(marks)
-    for name, text in after.items():
-        assert compiles(text) or not compiles(before[name]), text
-        if rewrite in LAYOUTS:
-            assert text == relaid(rewrite, name, before[name])
+    after = desk.fix_all(case, made[0])
+    if rewrite in LAYOUTS:
+        plain, _ = desk.fixed(case, case.example.files)
+        assert after == {name: relaid(rewrite, name, text) for name, text in plain.items()}
 
 
 def relaid(rewrite: Rewriting, name: str, text: str) -> str:

@@ -136,9 +136,7 @@ def test_pickle_means_a_stale_copy(lint: Lint) -> None:
     "more",
     [
         {"settings.py": "CELERY_TASK_SERIALIZER = 'with_models'\n"},
-        {
-            "enc.py": "from celery import shared_task\nfrom kombu.utils.json import register_type\nregister_type(object, 'o', 1, 2)\n"
-        },
+        {"enc.py": "import celery\nfrom kombu.utils.json import register_type\nregister_type(object, 'o', 1, 2)\n"},
     ],
     ids=["custom serializer", "registered type"],
 )

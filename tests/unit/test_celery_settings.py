@@ -82,7 +82,9 @@ SET = {
     "flask class": {"app.py": APP, "config.py": "class Config:\n    CELERY = {'task_time_limit': 5}\n"},
     "flask dict of a base": {
         "app.py": APP,
-        "config.py": "class Base:\n    OTHER = {'task_time_limit': 5}\nclass Config:\n    CELERY = {**Base.OTHER, 'timezone': 'UTC'}\n",
+        "config.py": (
+            "class Base:\n    OTHER = {'task_time_limit': 5}\nclass Config:\n    CELERY = {**Base.OTHER, 'timezone': 'UTC'}\n"
+        ),
     },
     "flask mapping": {"app.py": APP + "flask.config.from_mapping(CELERY=dict(task_time_limit=5))\n"},
     "flask update": {"app.py": APP + "flask.config.update(CELERY_TASK_TIME_LIMIT=5, DEBUG=True)\n"},

@@ -138,7 +138,10 @@ EFFECTIVE: dict[str, tuple[dict[str, str], object, str]] = {
     ),
     "task_cls of the application's class": (
         {
-            "app.py": "from celery import Celery, Task\nclass B(Task):\n    time_limit = 5\nclass C(Celery):\n    task_cls = B\napp = C()\n",
+            "app.py": (
+                "from celery import Celery, Task\nclass B(Task):\n    time_limit = 5\n"
+                "class C(Celery):\n    task_cls = B\napp = C()\n"
+            ),
             "tasks.py": PLAIN,
         },
         5,

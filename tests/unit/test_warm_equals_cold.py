@@ -7,15 +7,18 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from keel_lint.outcome import Outcome
 from keel_lint.rule import ENTRY_POINTS, Registry
 from keel_lint.runner import Linter
 from keel_lint.settings import Overrides, SettingsFinder
+
+if TYPE_CHECKING:
+    from keel_lint.outcome import Outcome
 
 MakePack = Callable[[str, Mapping[str, str]], str]
 
@@ -140,7 +143,9 @@ SLOTS: dict[str, tuple[str, ...]] = {
     ),
 }
 
-IMPORTS = "import random\nimport time\nimport requests\nfrom celery import Celery, Task, shared_task\nfrom django.db import transaction\n"
+IMPORTS = (
+    "import random\nimport time\nimport requests\nfrom celery import Celery, Task, shared_task\nfrom django.db import transaction\n"
+)
 
 
 def project(chosen: Mapping[str, str]) -> dict[str, str]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 VALUE_LIMIT = 4000
 DEEP = 100
+_QUOTES = frozenset(b"\"'")
 _DIRECTIVES = (b"noqa", b"keel:", b"ruff:")
 _PATTERNS = frozenset({
     "pattern_list", "tuple_pattern", "list_pattern", "list_splat_pattern", "as_pattern_target", "parenthesized_expression",
@@ -111,6 +112,9 @@ class _Builder:
             "lambda": self.lambda_,
             "with_statement": self.with_,
             "call": self.call,
+            "attribute": self.attribute,
+            "keyword_argument": self.keyword_argument,
+            "string": self.string,
             "await": self.await_,
             "expression_statement": self.expression_statement,
             "assignment": self.assignment,
@@ -268,6 +272,7 @@ class _Builder:
         qualname = f"{parent.qualname}.{name}" if parent is not None else name
         made = _Draft(kind, name, qualname, at.scope, at, start, node)
         position = len(self.drafts)
+        made.end -= self.text.endswith(b"\r", 0, made.end)  # a comment at its end takes in half of a line ending
         made.deep = self.deep
         self.drafts.append(made)
         made.outer = position if parent is None or self.judged_alone(parent) else parent.outer
@@ -444,6 +449,20 @@ class _Builder:
             self.give_role(at.scope, roles.of_call(kept[0].text))
         self.calls.append(Call(callee, node.start_byte, node.end_byte, at.scope, at.block, at.awaited, kept))
         self.descend(node, at._replace(awaited=False) if at.awaited else at)
+
+    def attribute(self, node: Node, at: _At) -> None:
+        owner = node.child_by_field_name("object")
+        if owner is not None and owner.type not in _LEAVES:
+            self.push((owner,), at)
+
+    def keyword_argument(self, node: Node, at: _At) -> None:
+        value = node.child_by_field_name("value")
+        if value is not None and value.type not in _LEAVES:
+            self.push((value,), at)
+
+    def string(self, node: Node, at: _At) -> None:
+        if self.text[node.start_byte] not in _QUOTES:
+            self.descend(node, at)
 
     def await_(self, node: Node, at: _At) -> None:
         self.push(node.named_children, _At(at.scope, at.block, at.indents, awaited=True))

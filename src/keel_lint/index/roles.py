@@ -29,8 +29,8 @@ _CALL_ROLES: dict[str, str] = {
 }
 
 KEPT_ARGUMENTS = frozenset({
-    *_CALL_ROLES, *TASK_DECORATORS, "add_defaults", "autodiscover_tasks", "from_mapping", "on_commit", "partial", "register_task",
-    "update",
+    *_CALL_ROLES, *TASK_DECORATORS, "add_defaults", "autodiscover_tasks", "from_mapping", "on_commit", "partial",
+    "register_task", "update",
 })  # fmt: skip
 """Calls whose arguments the index keeps as text."""
 

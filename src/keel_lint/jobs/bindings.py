@@ -17,7 +17,12 @@ Scope = cst.FunctionDef | cst.Lambda
 
 _COMPREHENSIONS = (cst.ListComp, cst.SetComp, cst.GeneratorExp, cst.DictComp)
 _LOOPS = (cst.For, cst.While)
-_INNER = (cst.FunctionDef, cst.ClassDef, cst.Lambda)
+_INNER = frozenset({cst.FunctionDef, cst.ClassDef, cst.Lambda})
+_BINDING: frozenset[type[cst.CSTNode]] = frozenset({
+    cst.AnnAssign, cst.Assign, cst.AugAssign, cst.ClassDef, cst.Del, cst.ExceptHandler, cst.ExceptStarHandler, cst.For,
+    cst.FunctionDef, cst.Global, cst.ImportAlias, cst.MatchAs, cst.MatchMapping, cst.MatchStar, cst.NamedExpr, cst.Nonlocal,
+    cst.WithItem,
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -145,8 +150,9 @@ def _body(scope: Scope) -> Iterator[tuple[str, Binding]]:
     stack: list[cst.CSTNode] = [scope.body]
     while stack:
         node = stack.pop()
-        yield from _bound_by(node)
-        if not isinstance(node, _INNER):
+        if node.__class__ in _BINDING:
+            yield from _bound_by(node)
+        if node.__class__ not in _INNER:
             stack.extend(children(node))
 
 

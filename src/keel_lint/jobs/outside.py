@@ -50,6 +50,16 @@ _SERVICES = re.compile(
     r"|sendgrid|shopify|slack_sdk|stripe|twilio\.rest)\.(?:[\w.]+\.)?(?P<last>\w+)\Z"
 )
 _CLIENT = re.compile(r"(?:Async)?(?:\w*Client|Session|OpenAI|Anthropic|Elasticsearch|OpenSearch|Github|Gitlab)\Z")
+WORDS = frozenset(
+    word.encode()
+    for word in (
+        "aiohttp", "aioboto3", "algoliasearch", "anthropic", "azure", "boto", "elasticsearch", "ftplib", "github", "gitlab",
+        "google", "http", "hubspot", "imaplib", "mail", "openai", "opensearchpy", "paramiko", "poplib", "postmarker", "pusher",
+        "requests", "sendgrid", "shopify", "slack_sdk", "smtplib", "socket", "stripe", "telnetlib", "twilio", "urllib", "xmlrpc",
+    )
+)  # fmt: skip
+"""One of these stands in every file that talks to the outside."""
+
 _DEPTH = 3
 
 Through = tuple[tuple[str, int, int, str], ...]
@@ -87,9 +97,11 @@ def outgoing(project: Project, path: str, position: int) -> tuple[Outgoing, ...]
     return project.memo(("outgoing", path, position), lambda: tuple(_outgoing(project, path, position)), empty)
 
 
-def followed(project: Project, path: str, position: int) -> Iterator[tuple[str, Call, Symbol, Through]]:
+def followed(
+    project: Project, path: str, position: int, words: frozenset[bytes]
+) -> Iterator[tuple[str, Call, Symbol, Through]]:
     """The calls of a function and of the functions of the project that it calls, nearest first: the file, the call, what it
-    calls, and the calls that lead to it.
+    calls, and the calls that lead to it. Files in which none of `words` stands are not looked into.
     """
     waiting: list[tuple[str, int, Through]] = [(path, position, ())]
     seen = {(path, position)}
@@ -100,12 +112,26 @@ def followed(project: Project, path: str, position: int) -> Iterator[tuple[str, 
         for call in facts.calls:
             if not body.body_start <= call.start < body.end:
                 continue
+            if not may_lead(project, here, call, words):
+                continue
             symbol = project.resolve(here, call.callee, call.scope)
             yield here, call, symbol, through
             target = symbol.path, symbol.definition
             if len(through) < _DEPTH and target not in seen and _is_function(project, symbol):
                 seen.add(target)
                 waiting.append((*target, (*through, (here, call.start, call.end, call.callee))))
+
+
+def may_lead(project: Project, path: str, call: Call, words: frozenset[bytes]) -> bool:
+    """Whether what a call calls stands outside the project, in this file, or in one that is worth looking into."""
+    head = call.callee.partition(".")[0]
+    for record in project.facts(path).imports:
+        if record.name != head:
+            continue
+        module = project.module(f"{record.module}.{record.attribute}".rstrip("."), path) or project.module(record.module, path)
+        if module is not None and not module.endswith("__init__.py") and not project.mentions(module, words):
+            return False
+    return True
 
 
 def _is_function(project: Project, symbol: Symbol) -> bool:
@@ -115,7 +141,7 @@ def _is_function(project: Project, symbol: Symbol) -> bool:
 
 
 def _outgoing(project: Project, path: str, position: int) -> Iterator[Outgoing]:
-    for here, call, symbol, through in followed(project, path, position):
+    for here, call, symbol, through in followed(project, path, position, WORDS):
         name = made_name(project, symbol)
         if talks(name):
             yield Outgoing(name, _waits(project, here, call, name), here, call.start, call.end, through)

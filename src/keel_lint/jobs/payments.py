@@ -48,6 +48,9 @@ _PAYMENTS: tuple[tuple[re.Pattern[str], Payment], ...] = tuple(
     )
 )
 
+WORDS = frozenset({b"Adyen", b"braintree", b"mollie", b"paypal", b"razorpay", b"square", b"stripe"})
+"""One of these stands in every file that calls a payment service."""
+
 _SERVICES = ("Adyen.", "braintree.", "mollie.", "paypal", "razorpay.", "square.", "stripe.")
 _OWED = r"(?:account|buyer|card|client|customer|invoice|member|merchant|order|payment|seller|subscription|user|wallet)s?"
 _PAYS = re.compile(rf"(?P<verb>charge|refund|payout|pay_out)(?:_{_OWED})?\Z")

@@ -26,7 +26,7 @@ class Receivers:
 
     def __init__(self, definition: Definition) -> None:
         self._definition = definition
-        self.bindings = Bindings(definition)
+        self.bindings = definition.once(Bindings)
 
     def called(self, call: cst.Call) -> str | None:
         """The canonical name of what a call calls; `None` where it cannot be told."""

@@ -92,7 +92,7 @@ class Types:
     @cached_property
     def bindings(self) -> Bindings:
         """The local names of the definition."""
-        return Bindings(self._definition)
+        return self._definition.once(Bindings)
 
     def of(self, node: cst.CSTNode | None) -> Value | None:
         """The type of an expression; `None` where it is not sure."""
@@ -308,7 +308,7 @@ class Types:
         known = self._models.of(symbol)
         if known is not None:
             return known
-        last = written.rpartition(".")[2]
+        last = name.rpartition(".")[2]
         return Model(last, symbol.name if symbol.state == "external" else "") if last[:1].isupper() else None
 
     def _mapped(self, node: cst.CSTNode | None) -> Model | None:
