@@ -218,6 +218,7 @@ from keel_lint.rule import Rule
 if TYPE_CHECKING:
     from keel_lint.fixing import FixBuilder
     from keel_lint.flow.transactions import OpenTransaction
+    from keel_lint.glance import Glance
     from keel_lint.jobs.dispatches import Dispatch
 
 
@@ -232,6 +233,15 @@ class DelayInAtomic(Rule):
     fix = "unsafe"
     judges = ("dispatch",)
     proof = "PENDING"
+
+    @classmethod
+    def may_find(cls, glance: Glance) -> bool:
+        """Whether a call of the definition dispatches in an open transaction."""
+        found = ((call, glance.jobs.dispatches.of(glance.path, call)) for call in glance.calls)
+        return any(
+            dispatch is not None and glance.flow.transactions.round_call(glance.path, call) is not None
+            for call, dispatch in found
+        )
 
     def visit_Call(self, node: cst.Call) -> None:
         """Judge a call that may be a dispatch."""

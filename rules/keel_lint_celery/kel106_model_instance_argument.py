@@ -177,7 +177,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from keel_lint.index.roles import DISPATCHES, SIGNATURES
-from keel_lint.jobs.messages import message_of, serializer
+from keel_lint.jobs.messages import message_of, sends_more_than_keys, serializer
 from keel_lint.jobs.types import Types
 from keel_lint.rule import Rule
 
@@ -186,6 +186,7 @@ if TYPE_CHECKING:
 
     from keel_lint.definition import Definition
     from keel_lint.fixing import FixBuilder
+    from keel_lint.glance import Glance
     from keel_lint.index.facts import Parameter
     from keel_lint.jobs import Jobs
     from keel_lint.jobs.messages import Message, Passed
@@ -210,6 +211,11 @@ class ModelInstanceArgument(Rule):
     fix = "unsafe"
     judges = ("dispatch", "signature")
     proof = "PENDING"
+
+    @classmethod
+    def may_find(cls, glance: Glance) -> bool:
+        """Whether a message of the definition holds more than keys and constants."""
+        return sends_more_than_keys(glance)
 
     @cached_property
     def types(self) -> Types:

@@ -161,11 +161,12 @@ from typing import TYPE_CHECKING
 
 import libcst as cst  # noqa: TC002 -- rules import it alike
 
-from keel_lint.jobs.messages import message_of
+from keel_lint.jobs.messages import message_of, sends_more_than_keys
 from keel_lint.jobs.types import Types
 from keel_lint.rule import Rule
 
 if TYPE_CHECKING:
+    from keel_lint.glance import Glance
     from keel_lint.jobs.messages import Passed
     from keel_lint.jobs.types import Value
 
@@ -190,6 +191,11 @@ class LargeObjectArgument(Rule):
     fix = None
     judges = ("dispatch", "signature")
     proof = "PENDING"
+
+    @classmethod
+    def may_find(cls, glance: Glance) -> bool:
+        """Whether a message of the definition holds more than keys and constants."""
+        return sends_more_than_keys(glance)
 
     @cached_property
     def types(self) -> Types:

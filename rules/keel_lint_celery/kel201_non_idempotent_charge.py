@@ -200,7 +200,7 @@ from keel_lint.definition import descendants
 from keel_lint.finding import Hop
 from keel_lint.jobs.guards import Guards
 from keel_lint.jobs.instances import made_name
-from keel_lint.jobs.outside import followed, may_lead
+from keel_lint.jobs.outside import followed, leads_to
 from keel_lint.jobs.payments import WORDS, carries_key, is_careful, is_service, paying_verb, payment, pays_a_part
 from keel_lint.jobs.receivers import Receivers
 from keel_lint.rule import Rule
@@ -210,9 +210,12 @@ if TYPE_CHECKING:
 
     from keel_lint.definition import Definition
     from keel_lint.fixing import FixBuilder
+    from keel_lint.glance import Glance
+    from keel_lint.index.facts import Call, Import
     from keel_lint.jobs.outside import Through
     from keel_lint.jobs.payments import Payment
     from keel_lint.jobs.tasks import Task
+    from keel_lint.project import Project
 
 _FRESH = re.compile(
     r"uuid\.uuid[14]|secrets\.\w+|random\.\w+|os\.urandom|time\.\w+|datetime\.datetime\.(?:now|utcnow)|.*timezone\.now"
@@ -238,6 +241,11 @@ class NonIdempotentCharge(Rule):
         super().__init__(definition)
         self.charges = 0
 
+    @classmethod
+    def may_find(cls, glance: Glance) -> bool:
+        """Whether a call of the definition, or the file that it leads to, speaks of money."""
+        return any(_may_pay(glance, call) for call in glance.calls)
+
     @cached_property
     def _receivers(self) -> Receivers:
         return self.definition.once(Receivers)
@@ -249,7 +257,8 @@ class NonIdempotentCharge(Rule):
     def visit_Call(self, node: cst.Call) -> None:
         """Judge a call that may move money."""
         task = self.definition.task
-        if task is None or not self._may_pay(node):
+        fact = self.definition.call_fact(node)
+        if task is None or (fact is not None and not _may_pay(self.definition, fact)):
             return
         name = self._receivers.called(node)
         known = payment(name)
@@ -261,17 +270,6 @@ class NonIdempotentCharge(Rule):
             self._judge_plain(node, task, verb)
         else:
             self._judge_followed(node, task)
-
-    def _may_pay(self, node: cst.Call) -> bool:
-        """Whether the call's words, or the file that it leads to, speak of money: asked before the dear questions."""
-        fact = self.definition.call_fact(node)
-        if fact is None or self.definition.jobs.charge_calls:
-            return True
-        head, _, rest = fact.callee.partition(".")
-        imported = (record.attribute for record in self.definition.facts.imports if record.name == head)
-        if any(_PAYING.search(name) for name in (head, rest, *imported)):
-            return True
-        return may_lead(self.definition.project, self.definition.path, fact, WORDS)
 
     # -- payment services -------------------------------------------------------------------------------------------------
 
@@ -500,3 +498,23 @@ def _last(call: cst.Call) -> str:
     if isinstance(func, cst.Attribute):
         return func.attr.value
     return func.value if isinstance(func, cst.Name) else ""
+
+
+def _may_pay(where: Definition | Glance, call: Call) -> bool:
+    """Whether the call's words, or the file that it leads to, speak of money: asked before the dear questions."""
+    if where.jobs.charge_calls:
+        return True
+    head, _, rest = call.callee.partition(".")
+    imports = [record for record in where.facts.imports if record.name == head]
+    if any(_PAYING.search(name) for name in (head, rest, *(record.attribute for record in imports))):
+        return True
+    if not imports:
+        return where.project.mentions(where.path, WORDS)
+    leads = (leads_to(where.project, where.path, record, call.callee) for record in imports)
+    return any(_speaks_of_money(where.project, record, module) for record, module in zip(imports, leads, strict=True))
+
+
+def _speaks_of_money(project: Project, record: Import, module: str | None) -> bool:
+    if module is None:
+        return any(word.decode() in record.module for word in WORDS)
+    return module.endswith("__init__.py") or project.mentions(module, WORDS)

@@ -157,6 +157,7 @@ from keel_lint.rule import Rule
 
 if TYPE_CHECKING:
     from keel_lint.fixing import FixBuilder
+    from keel_lint.glance import Glance
     from keel_lint.jobs.tasks import Option, Task
 
 _DEFAULT_DELAY = 180
@@ -184,6 +185,14 @@ class MissingBackoff(Rule):
     fix = "unsafe"
     judges = ("task", "task-class")
     proof = "PENDING"
+
+    @classmethod
+    def may_find(cls, glance: Glance) -> bool:
+        """Whether the definition speaks of retries, or inherits them."""
+        tasks = glance.jobs.tasks
+        task = tasks.at(glance.path, glance.position) or tasks.as_base(glance.path, glance.position)
+        retries = any(call.callee.endswith("retry") for call in glance.calls)
+        return task is not None and (retries or tasks.option(task, "autoretry_for") is not None)
 
     @cached_property
     def _task(self) -> Task | None:

@@ -158,10 +158,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from keel_lint.fixing import FixBuilder
+    from keel_lint.glance import Glance
+    from keel_lint.index.facts import Definition
+    from keel_lint.jobs import Jobs
     from keel_lint.jobs.celery_settings import App
     from keel_lint.jobs.tasks import Task
 
 _LIMITS = ("time_limit", "soft_time_limit")
+_LAST_NAMES = frozenset(name.rpartition(".")[2] for name in WAITING)
 
 
 class MissingTimeLimit(Rule):
@@ -175,6 +179,20 @@ class MissingTimeLimit(Rule):
     fix = "unsafe"
     judges = ("settings", "task", "task-class")
     proof = "PENDING"
+
+    @classmethod
+    def may_find(cls, glance: Glance) -> bool:
+        """Whether the settings limit no task, and the definition makes an application or calls something."""
+        settings = glance.jobs.settings
+        if settings.opaque or settings.get("task_time_limit") or settings.get("task_soft_time_limit"):
+            return False
+        if any(_makes(app, glance.path, glance.fact) for app in settings.apps):
+            return True
+        if settings.apps and not _any_is_limited(glance.jobs):
+            return False
+        if any(call.callee.rpartition(".")[2] in _LAST_NAMES for call in glance.calls):
+            return True
+        return any(one.waits for one in outgoing(glance.project, glance.path, glance.position))
 
     def finish(self) -> None:
         """Judge the definition as the place of an application, or as a task."""
@@ -190,24 +208,19 @@ class MissingTimeLimit(Rule):
 
     def _judge_in_project(self, app: App, task: Task | None) -> None:
         tasks = self.definition.jobs.all_tasks
-        if self.definition.project.memo(("a task is limited",), lambda: any(map(self._is_limited, tasks)), recursive=False):
+        if _any_is_limited(self.definition.jobs):
             if task is not None and not self._may_be_limited(task):
                 self._judge_task(task)
         elif self._is_here(app):
             self._judge_app(app, [one for one in tasks if not self._may_be_limited(one)])
 
-    def _is_limited(self, task: Task) -> bool:
-        options = (self.definition.jobs.tasks.option(task, name) for name in _LIMITS)
-        return any(option is not None and option.value is not None for option in options)
-
     def _may_be_limited(self, task: Task) -> bool:
-        return self._is_limited(task) or self.definition.jobs.tasks.is_opaque(task)
+        return _is_limited(self.definition.jobs, task) or self.definition.jobs.tasks.is_opaque(task)
 
     # -- the application --------------------------------------------------------------------------------------------------
 
     def _is_here(self, app: App) -> bool:
-        here = self.definition.fact
-        return app.path == self.definition.path and here.start <= app.start < here.end
+        return _makes(app, self.definition.path, self.definition.fact)
 
     def _judge_app(self, app: App, tasks: list[Task]) -> None:
         if not tasks:
@@ -288,3 +301,19 @@ class MissingTimeLimit(Rule):
         builder = self.definition.fix("Limit the task to five minutes", "unsafe")
         builder.insert_decorator_arguments(decorator, "soft_time_limit=300, time_limit=360")
         return builder
+
+
+def _makes(app: App, path: str, fact: Definition) -> bool:
+    """Whether an application is made in a definition."""
+    return app.path == path and fact.start <= app.start < fact.end
+
+
+def _is_limited(jobs: Jobs, task: Task) -> bool:
+    options = (jobs.tasks.option(task, name) for name in _LIMITS)
+    return any(option is not None and option.value is not None for option in options)
+
+
+def _any_is_limited(jobs: Jobs) -> bool:
+    """Whether the project limits at least one of its tasks."""
+    tasks = jobs.all_tasks
+    return jobs.project.memo(("a task is limited",), lambda: any(_is_limited(jobs, task) for task in tasks), recursive=False)

@@ -372,6 +372,15 @@ class Files:
             self.raw(path)
         return self._words[path]
 
+    def knows(self, path: str) -> bool:
+        """Whether the words of a file are known without looking into it."""
+        return path in self._words
+
+    def learn(self, path: str, words: int, digest: bytes) -> None:
+        """Take what another process found in a file."""
+        self._words[path] = words
+        self._hashes[path] = digest
+
     def load_words(self, paths: Iterable[str] | None = None) -> None:
         """Search all files, or those given, whose words are not known, at once; one that cannot be read has none."""
         wanted = self.entries if paths is None else paths

@@ -66,7 +66,7 @@ class Definition:
         self.facts = self.project.facts(path)
         self.fact = self.facts.definitions[position]
         self.findings: list[Finding] = []
-        self._module, self._shift, self.can_fix = _parse(self.source.text, self.fact, self.source.newline)
+        self._module, self._shift, self._code = _parse(self.source.text, self.fact, self.source.newline)
         self.node = _judged(self._module, self.fact)
         self._parents: dict[int, cst.CSTNode] = {}
         self._made: dict[object, object] = {}
@@ -87,6 +87,11 @@ class Definition:
             for child in inside:
                 self._parents[id(child)] = node
             stack.extend((True, child) for child in reversed(inside))
+
+    @cached_property
+    def can_fix(self) -> bool:
+        """Whether the tree gives back the very source, so that what is written from it can be trusted."""
+        return self._module.code == self._code
 
     def parent(self, node: cst.CSTNode) -> cst.CSTNode | None:
         """The node that holds `node`; `None` for the definition itself."""
@@ -338,8 +343,8 @@ def _names_in(target: cst.CSTNode) -> Iterator[cst.Name]:
     return (node for node in descendants(target) if isinstance(node, cst.Name))
 
 
-def _parse(text: bytes, fact: DefinitionFacts, newline: str) -> tuple[cst.Module, int, bool]:
-    """The module that holds one definition, how far its offsets are from the file's, and whether it can be fixed.
+def _parse(text: bytes, fact: DefinitionFacts, newline: str) -> tuple[cst.Module, int, str]:
+    """The module that holds one definition, how far its offsets are from the file's, and its source.
 
     An indented definition stands under one `if 1:` line per level, in the file's own indentation, so that new code fits in.
     """
@@ -359,7 +364,7 @@ def _parse(text: bytes, fact: DefinitionFacts, newline: str) -> tuple[cst.Module
         raise UnparsableError(error.message, min(len(before.encode()) + shift, fact.end)) from error
     except RecursionError as error:
         raise UnparsableError("nests too deeply", fact.start) from error
-    return module, shift, module.code == code
+    return module, shift, code
 
 
 def _header(indentation: str, levels: int, newline: str) -> str:

@@ -50,7 +50,7 @@ WORDS = {
     "delay_on_commit": b"delay_on_commit",
     "apply_async": b"apply_async",
     "send_task": b"send_task",
-    "settings": b"CELERY_",
+    "settings": b"CELERY",
     "code": b"KEL",
     "keel": b"keel:",
 }

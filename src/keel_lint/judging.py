@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from keel_lint.definition import Definition
     from keel_lint.finding import Finding
+    from keel_lint.glance import Glance
     from keel_lint.rule import RuleInfo
 
 
@@ -30,6 +31,14 @@ def judge(definition: Definition, rules: Sequence[RuleInfo]) -> list[Finding]:
     for each in judges:
         each.call("finish")
     return definition.findings
+
+
+def may_find(info: RuleInfo, glance: Glance) -> bool:
+    """Whether a rule wants to see a definition; one that fails at that does, and fails again where it can be reported."""
+    try:
+        return info.load().may_find(glance)
+    except Exception:  # a rule may fail in any way
+        return True
 
 
 class _Judge:

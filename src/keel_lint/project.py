@@ -219,17 +219,6 @@ class Project:
             self._mentions[key] = any(word in raw for word in words)
         return self._mentions[key]
 
-    def knows(self, path: str) -> bool:
-        """Whether the facts of a file need no indexing: they are at hand, or in the store."""
-        if path not in self._facts and self._store is not None:
-            try:
-                known = self._store.load(path, self._files.hash(path))
-            except OSError:
-                return True
-            if known is not None:
-                self._facts[path] = known
-        return path in self._facts
-
     def learn(self, path: str, facts: ModuleFacts) -> None:
         """Take facts that another process has made."""
         self._facts[path] = facts

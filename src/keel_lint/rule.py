@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from keel_lint.definition import Definition
     from keel_lint.finding import Hop
     from keel_lint.fixing import FixBuilder
+    from keel_lint.glance import Glance
 
 ENTRY_POINTS = "keel_lint.rules"
 DOCUMENTATION = "https://github.com/keel-lint/keel-lint/blob/main/docs/rules/"
@@ -63,6 +64,11 @@ class Rule:
 
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
+
+    @classmethod
+    def may_find(cls, glance: Glance) -> bool:  # noqa: ARG003
+        """Whether the rule may find anything in a definition, by what the index knows of it; `True` costs the parsing."""
+        return True
 
     def finish(self) -> None:
         """Called when the walk is over."""

@@ -7,9 +7,11 @@ whole-program facts. Where any of them has changed, the file is judged again.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from datetime import date
 from functools import cached_property
 from hashlib import blake2b
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,7 @@ from keel_lint.discovery import BITS, FileEntry, forked, is_template, is_test_co
 from keel_lint.finding import Finding, Span
 from keel_lint.fixes import DEEP, bracket_depth
 from keel_lint.flow import Flow
+from keel_lint.glance import Glance
 from keel_lint.index.facts import ModuleFacts
 from keel_lint.jobs import Jobs
 from keel_lint.outcome import CheckOptions, Outcome, Progress
@@ -30,7 +33,7 @@ from keel_lint.source import Source, SourceError
 from keel_lint.suppressions import Suppression, Suppressions, may_suppress, noqa_row_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from libcst import ParserSyntaxError
 
@@ -39,6 +42,10 @@ if TYPE_CHECKING:
 MAX_NESTING = 200
 COMMENT_BITS = BITS["code"] | BITS["keel"]
 _WORTH_A_PROCESS = 24
+_WORTH_LOOKING_AHEAD = 200
+
+_Look = tuple[int, bytes, ModuleFacts | None]
+"""What there is to know of a file at first sight: its words, its digest, and its facts where it matters."""
 
 
 class Verdict(msgspec.Struct, array_like=True):
@@ -86,24 +93,47 @@ class Judging:
         self.project.derive("today", lambda: _today().isoformat().encode())
         self.answers: dict[Read, bytes] = {}
 
-    def _index_ahead(self, paths: Sequence[str]) -> None:
-        """Index files in two processes where they are many: nearly all of them are about to be asked for."""
-        missing = [path for path in paths if not self.project.knows(path)]
-        if len(missing) < _WORTH_A_PROCESS:
-            return
-        others = missing[1::2]
-        answer = forked(lambda: encode([self.project.try_facts(path) for path in others]))
-        for path in missing[::2]:
-            self.project.try_facts(path)
-        made = decode(answer(), list[ModuleFacts | None]) or []
-        for path, facts in zip(others, made, strict=False):
+    def _look_at_all(self, judged: Sequence[str]) -> None:
+        """Search the files of which nothing is known, and index those that matter, in two processes where they are many.
+
+        The other process takes the larger share: this one also imports what the judging needs.
+        """
+        unknown = [path for path in sorted({*self._production, *judged}) if not self.files.knows(path)]
+        if len(unknown) > _WORTH_LOOKING_AHEAD:
+            mine, others = unknown[::3], [path for index, path in enumerate(unknown) if index % 3]
+            answer = forked(lambda: encode([self._look_at(path) for path in others]))
+            self._import_ahead()
+            for path in mine:
+                self._look_at(path)
+            self._learn(others, decode(answer(), list[_Look | None]) or [])
+        self.files.load_words(unknown)
+
+    def _look_at(self, path: str) -> _Look | None:
+        try:
+            words = self.files.words(path)
+        except OSError:
+            return None
+        matters = words & ~COMMENT_BITS and not is_test_code(path)
+        return words, self.files.hash(path), self.project.try_facts(path) if matters else None
+
+    def _learn(self, paths: Sequence[str], looks: Sequence[_Look | None]) -> None:
+        for path, look in zip(paths, looks, strict=False):
+            if look is None:
+                continue
+            words, digest, facts = look
+            self.files.learn(path, words, digest)
             if facts is not None:
                 self.project.learn(path, facts)
+
+    def _import_ahead(self) -> None:
+        import_module("keel_lint.definition")
+        for info in self.registry.rules.values():
+            with suppress(Exception):  # a rule that cannot be imported is reported where it should have judged
+                info.load()
 
     @cached_property
     def jobs(self) -> Jobs:
         """The project's tasks, workflows and settings."""
-        self._index_ahead(self._relevant)
         return Jobs(self.project, self._relevant, self.settings.charge_calls)
 
     @cached_property
@@ -114,12 +144,15 @@ class Judging:
     @cached_property
     def _relevant(self) -> tuple[str, ...]:
         """The files of the project in which a word of an engine occurs, test code aside."""
-        self.files.load_words()
-        paths = (entry.path for entry in self.entries)
-        return tuple(path for path in paths if self.files.words(path) & ~COMMENT_BITS and not is_test_code(path))
+        return tuple(path for path in self._production if self.files.words(path) & ~COMMENT_BITS)
+
+    @cached_property
+    def _production(self) -> tuple[str, ...]:
+        return tuple(entry.path for entry in self.entries if not is_test_code(entry.path))
 
     def prepare(self) -> None:
         """Read what the judging of any file reads."""
+        self._look_at_all(())
         _ = self.jobs.settings, self.jobs.all_tasks
 
     def holds(self, path: str, text: str) -> bool:
@@ -136,7 +169,7 @@ class Judging:
 
         What no finding of these files needs, one of another file may: only the whole project shows an unused suppression.
         """
-        self.files.load_words()
+        self._look_at_all(judged)
         matter = [path for path in judged if self.files.words(path)]
         outcome = Outcome(problems=self._unreadable_files(judged))
         verdicts = self._verdicts(matter)
@@ -158,25 +191,25 @@ class Judging:
         _ = self.jobs.settings
         known = [self._known_verdict(path) for path in paths]
         missing = [path for path, verdict in zip(paths, known, strict=True) if verdict is None]
-        if len(missing) < _WORTH_A_PROCESS:
-            made = self._judge_all(missing, 0)
-        else:
-            half = len(missing) // 2
-            other = forked(lambda: msgspec.msgpack.encode(self._judge_all(missing[half:], half)))
-            made = [*self._judge_all(missing[:half], 0), *msgspec.msgpack.decode(other(), type=list[Verdict])]
-        fresh = dict(zip(missing, made, strict=True))
+        fresh = self._judge_all(missing)
         for path, verdict in fresh.items():
             if self.cache.is_open and path not in self.contents:
                 self.cache.put_verdict(self._verdict_key(path), encode(verdict))
         return [verdict or fresh[path] for path, verdict in zip(paths, known, strict=True)]
 
-    def _judge_all(self, paths: list[str], before: int) -> list[Verdict]:
-        verdicts = []
+    def _judge_all(self, paths: list[str]) -> dict[str, Verdict]:
+        """Judge files, in two processes where they are many. Neighbours cost alike, so every second one goes to the other."""
+        if len(paths) < _WORTH_A_PROCESS:
+            return dict(self._judge_each(paths))
+        answer = forked(lambda: msgspec.msgpack.encode([verdict for _, verdict in self._judge_each(paths[1::2])]))
+        mine = dict(self._judge_each(paths[::2]))
+        return mine | dict(zip(paths[1::2], msgspec.msgpack.decode(answer(), type=list[Verdict]), strict=True))
+
+    def _judge_each(self, paths: list[str]) -> Iterator[tuple[str, Verdict]]:
         for index, path in enumerate(paths):
             if self.progress is not None:
-                self.progress(before + index, before + len(paths))
-            verdicts.append(self._judge_file(path))
-        return verdicts
+                self.progress(index, len(paths))
+            yield path, self._judge_file(path)
 
     # -- one file ---------------------------------------------------------------------------------------------------------
 
@@ -306,14 +339,16 @@ class _FileJudge:
 
     def _judge(self, position: int, rules: list[RuleInfo], facts: ModuleFacts) -> list[Finding]:
         from keel_lint.definition import Definition, UnparsableError
-        from keel_lint.judging import judge
+        from keel_lint.judging import judge, may_find
 
         definition = facts.definitions[position]
         if definition.nesting > MAX_NESTING:
             message = f"this definition was not checked: its syntax nests {definition.nesting} deep, more than {MAX_NESTING}"
             return [self._unparsable(definition.name_start, message)]
+        glance = Glance(self.judging.jobs, self.judging.flow, self.path, position)
         try:
-            return judge(Definition(self.judging.jobs, self.judging.flow, self.path, position), rules)
+            wanted = [info for info in rules if may_find(info, glance)]
+            return judge(Definition(self.judging.jobs, self.judging.flow, self.path, position), wanted) if wanted else []
         except UnparsableError as error:
             return [self._unparsable(error.offset, f"this definition was not checked: {error.reason}")]
 

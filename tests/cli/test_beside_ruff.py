@@ -43,7 +43,9 @@ def shop(tmp_path: Path) -> Path:
 
 def ruff(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     executable = shutil.which("ruff", path=Path(sys.executable).parent) or "ruff"
-    return subprocess.run([executable, "check", "--no-cache", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [executable, "check", "--no-cache", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
 
 
 def keel(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

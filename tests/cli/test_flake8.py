@@ -55,7 +55,14 @@ def shop(tmp_path: Path) -> Path:
 
 
 def flake8(folder: Path, *arguments: str, stdin: str | None = None) -> list[str]:
-    command = [sys.executable, "-m", "flake8", "--select=KEL", "--format=%(path)s:%(row)d:%(col)d:%(code)s %(text)s", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "flake8",
+        "--select=KEL",
+        "--format=%(path)s:%(row)d:%(col)d:%(code)s %(text)s",
+        *arguments,
+    ]
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True, input=stdin, check=False)
     assert run.returncode in (0, 1), run.stderr
     assert not run.stderr

@@ -15,7 +15,7 @@ from keel_lint.cli import rule as command
 from keel_lint.pages import HEADINGS, page, parse, problems
 from keel_lint.rule import Registry, RuleInfo
 
-DOCUMENTATION = '''\
+DOCUMENTATION = """\
 Task dispatched inside an open transaction.
 
 ## What it does
@@ -75,8 +75,8 @@ None.
 
 ## References
 - <https://docs.celeryq.dev/en/stable/userguide/tasks.html>
-'''
-BODY = '''
+"""
+BODY = """
 
 class DelayInAtomic(Rule):
     code = "KEL101"
@@ -85,7 +85,7 @@ class DelayInAtomic(Rule):
     engine = "celery"
     versions = ">=5.4"
     fix = "unsafe"
-'''
+"""
 
 
 def write_rule(folder: Path, documentation: str = DOCUMENTATION) -> RuleInfo:

@@ -24,7 +24,7 @@ from keel_lint.rule import Registry, RuleInfo
 from keel_lint.source import Source
 
 RUFF_RULES = "F401,E711,B015,B018,F541,W291,W292,PLR1722,SIM201"
-BAD = '''\
+BAD = """\
 import os
 import sys, re
 from typing import (
@@ -48,7 +48,7 @@ print(f"hello"); exit(1)<blanks>
 if (f
       == None):
     pass
-'''.replace("<blanks>", "  ")
+""".replace("<blanks>", "  ")
 LONG = f"x = '{'a' * 200}'; x == 1\nx == 1; y = '{'b' * 200}'\nif 1:\n{' ' * 120}x == 1 + '{'c' * 90}'\n"
 REPEATED = "x = 1\n" + "x == None\n" * 11 + "not x == 1"
 CRLF = "import os\r\nx = 1\r\nx == (\r\n  None)\r\n"
@@ -198,7 +198,7 @@ def test_a_quiet_report_has_findings_only(project: Path) -> None:
         assert without_our_own(render(format, report)) == without_our_own(ruff(project, "-q", "--output-format", format))
 
 
-VIEWS = '''\
+VIEWS = """\
 from django.db import transaction
 
 from app.services import pay
@@ -207,7 +207,7 @@ from app.services import pay
 def view(request):
     with transaction.atomic():
         pay(request.POST["id"])
-'''
+"""
 SERVICES = 'from app.tasks import send\n\n\ndef pay(pk):\n    send.delay(pk)  # "漢字"\n'
 DOCUMENTATION = '"""Delay in atomic.\n\n## What it does\nFinds a dispatch inside an open transaction.\n"""\n'
 
@@ -249,7 +249,9 @@ def shop_report(shop: Path, *findings: Finding, **changes: Any) -> Report:
 
 
 def test_a_path_is_told_hop_by_hop(shop: Path) -> None:
-    assert render("full", shop_report(shop, dispatch(shop, elsewhere=True))) == '''\
+    assert (
+        render("full", shop_report(shop, dispatch(shop, elsewhere=True)))
+        == """\
 KEL101 `send` is dispatched inside a transaction
  --> app/services.py:5:5
   |
@@ -282,7 +284,8 @@ note: This is an unsafe fix and may change runtime behavior
 
 Found 1 error.
 1 unsafe fix available with `--fix --unsafe-fixes`.
-'''
+"""
+    )
 
 
 def test_formats_of_one_line_carry_the_path(shop: Path) -> None:

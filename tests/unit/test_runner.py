@@ -163,9 +163,7 @@ def test_a_deep_file_that_no_rule_judges_is_no_finding(tmp_path: Path, registry:
         ("é = 'ü'; x = = 1\n", 2, 14),
     ],
 )
-def test_an_error_is_reported_where_it_stands(
-    tmp_path: Path, registry: Registry, code: str, row: int, column: int
-) -> None:
+def test_an_error_is_reported_where_it_stands(tmp_path: Path, registry: Registry, code: str, row: int, column: int) -> None:
     (finding,) = linter(registry, write(tmp_path, {"a.py": HEAD + code})).check().findings
     assert (finding.code, finding.span.row, finding.span.column) == ("KEL001", row, column)
 

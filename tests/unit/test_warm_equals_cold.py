@@ -143,9 +143,7 @@ SLOTS: dict[str, tuple[str, ...]] = {
     ),
 }
 
-IMPORTS = (
-    "import random\nimport time\nimport requests\nfrom celery import Celery, Task, shared_task\nfrom django.db import transaction\n"
-)
+IMPORTS = "import random, time, requests\nfrom celery import Celery, Task, shared_task\nfrom django.db import transaction\n"
 
 
 def project(chosen: Mapping[str, str]) -> dict[str, str]:

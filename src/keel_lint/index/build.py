@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 VALUE_LIMIT = 4000
 DEEP = 100
+LONGEST_NAME = 200
 _QUOTES = frozenset(b"\"'")
 _DIRECTIVES = (b"noqa", b"keel:", b"ruff:")
 _PATTERNS = frozenset({
@@ -210,6 +211,9 @@ class _Builder:
         """The dotted text of an expression; see `facts.Call.callee`."""
         parts: list[str] = []
         while node is not None:
+            if len(parts) == LONGEST_NAME:  # a chain of n calls is asked for n names
+                parts.append("?")
+                break
             if node.type == "identifier":
                 parts.append(self.slice(node))
                 break

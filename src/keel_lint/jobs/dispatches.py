@@ -12,8 +12,12 @@ if TYPE_CHECKING:
     from keel_lint.jobs.tasks import Task, Tasks
     from keel_lint.project import Project, Symbol
 
-CANVAS = frozenset({"celery.chain", "celery.chord", "celery.chunks", "celery.group", "celery.signature", "celery.subtask", "celery.canvas.chain",
-                    "celery.canvas.group", "celery.canvas.chord", "celery.canvas.signature"})  # fmt: skip
+CANVAS = frozenset(
+    f"celery{module}.{name}"
+    for module in ("", ".canvas")
+    for name in ("chain", "chord", "chunks", "group", "signature", "subtask")
+)
+"""What makes a signature out of signatures."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class Dispatches:
         return Dispatch(call, "send_task", target, None) if is_application else None
 
     def _is_assumed(self, path: str, call: Call, symbol: Symbol) -> bool:
-        """Whether something the project does not define is a task: what an import from outside it or a bare unknown name says."""
+        """Whether something that the project does not define is a task: an import from outside it, a name that nothing binds."""
         if symbol.state == "unbound" or (symbol.state == "external" and not symbol.name.startswith("builtins.")):
             return True
         if symbol.assignment >= 0 and self._is_made_task(symbol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,17 @@ from keel_lint.jobs.values import UNKNOWN
 
 if TYPE_CHECKING:
     from keel_lint.definition import Definition
+    from keel_lint.glance import Glance
     from keel_lint.index.facts import Call
 
 _SPELLED_OUT = frozenset({"delay", "delay_on_commit", "s", "si"})
 _IN_CONTAINERS = frozenset({"apply_async", "apply_async_on_commit", "send_task", "signature", "subtask"})
+_SENDING = _SPELLED_OUT | _IN_CONTAINERS | {"partial"}
+_MESSAGE_OPTIONS = frozenset({"countdown", "eta", "expires", "queue", "priority", "task_id", "routing_key", "MessageGroupId"})
 _PARTIAL = "functools.partial"
+_HARMLESS = re.compile(
+    r"""[\[({]?\s*(?:(?:\w+=|["']\w+["']\s*:)?\s*(?:-?\d[\d_.]*|(["']).*?\1|True|False|None|[\w.]+\.(?:pk|id|uuid))\s*,?\s*)*[\])}]?"""
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,17 @@ class Message:
     def method(self) -> str:
         """The method that sends it or makes the signature."""
         return self.dispatch.method
+
+
+def sends_more_than_keys(glance: Glance) -> bool:
+    """Whether a call of the definition may send anything but keys and constants."""
+    return any(
+        not _HARMLESS.fullmatch(argument.text)
+        for call in glance.calls
+        if call.callee.rpartition(".")[2] in _SENDING
+        for argument in call.arguments
+        if argument.keyword not in _MESSAGE_OPTIONS or call.callee.rpartition(".")[2] in _SPELLED_OUT
+    )
 
 
 def message_of(definition: Definition, node: cst.Call) -> Message | None:

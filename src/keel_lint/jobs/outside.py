@@ -16,7 +16,7 @@ from keel_lint.jobs.instances import made_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from keel_lint.index.facts import Call
+    from keel_lint.index.facts import Call, Import
     from keel_lint.project import Project, Symbol
 
 _VERBS = ("delete", "get", "head", "options", "patch", "post", "put", "request")
@@ -55,7 +55,8 @@ WORDS = frozenset(
     for word in (
         "aiohttp", "aioboto3", "algoliasearch", "anthropic", "azure", "boto", "elasticsearch", "ftplib", "github", "gitlab",
         "google", "http", "hubspot", "imaplib", "mail", "openai", "opensearchpy", "paramiko", "poplib", "postmarker", "pusher",
-        "requests", "sendgrid", "shopify", "slack_sdk", "smtplib", "socket", "stripe", "telnetlib", "twilio", "urllib", "xmlrpc",
+        "requests", "sendgrid", "shopify", "slack_sdk", "smtplib", "socket", "stripe", "telnetlib", "twilio", "urllib",
+        "xmlrpc",
     )
 )  # fmt: skip
 """One of these stands in every file that talks to the outside."""
@@ -112,7 +113,7 @@ def followed(
         for call in facts.calls:
             if not body.body_start <= call.start < body.end:
                 continue
-            if not may_lead(project, here, call, words):
+            if not _may_lead(project, here, call, words):
                 continue
             symbol = project.resolve(here, call.callee, call.scope)
             yield here, call, symbol, through
@@ -122,16 +123,22 @@ def followed(
                 waiting.append((*target, (*through, (here, call.start, call.end, call.callee))))
 
 
-def may_lead(project: Project, path: str, call: Call, words: frozenset[bytes]) -> bool:
+def leads_to(project: Project, path: str, record: Import, callee: str) -> str | None:
+    """The file of the project that an import leads to when `callee` is called through it, at first sight."""
+    _, *rest = callee.split(".")
+    names = [record.attribute, *rest] if record.attribute else rest
+    dotted = (".".join([record.module.rstrip("."), *names[:length]]) for length in range(len(names) - 1, -1, -1))
+    if record.module.endswith("."):
+        dotted = (f"{record.module}{'.'.join(names[:length])}" for length in range(len(names), -1, -1))
+    return next((found for name in dotted if (found := project.module(name, path)) is not None), None)
+
+
+def _may_lead(project: Project, path: str, call: Call, words: frozenset[bytes]) -> bool:
     """Whether what a call calls stands outside the project, in this file, or in one that is worth looking into."""
     head = call.callee.partition(".")[0]
-    for record in project.facts(path).imports:
-        if record.name != head:
-            continue
-        module = project.module(f"{record.module}.{record.attribute}".rstrip("."), path) or project.module(record.module, path)
-        if module is not None and not module.endswith("__init__.py") and not project.mentions(module, words):
-            return False
-    return True
+    imports = (record for record in project.facts(path).imports if record.name == head)
+    modules = (leads_to(project, path, record, call.callee) for record in imports)
+    return all(module is None or module.endswith("__init__.py") or project.mentions(module, words) for module in modules)
 
 
 def _is_function(project: Project, symbol: Symbol) -> bool:

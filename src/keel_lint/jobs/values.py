@@ -6,7 +6,7 @@ import ast
 import operator
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 
 class _Unknown:
@@ -31,13 +31,16 @@ _BINARY: dict[type[ast.operator], Callable[[object, object], object]] = {
 }
 
 
-def fold(text: str, lookup: Lookup | None = None) -> object:
+def _nothing(name: str) -> object:  # noqa: ARG001
+    return UNKNOWN
+
+
+def fold(text: str, lookup: Lookup = _nothing) -> object:
     """The value of an expression given as source: numbers, strings, containers, arithmetic, `timedelta(...)` and names that
     `lookup` knows. `UNKNOWN` for anything else; never raises.
     """
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
-        return _fold(tree, lookup or (lambda name: UNKNOWN))
+        return _fold(ast.parse(text.strip(), mode="eval").body, lookup)
     except (SyntaxError, ValueError, TypeError, ArithmeticError, RecursionError, MemoryError):
         return UNKNOWN
 
@@ -47,18 +50,13 @@ def _fold(node: ast.expr, lookup: Lookup) -> object:
         return node.value
     if isinstance(node, (ast.Name, ast.Attribute)):
         return lookup(ast.unparse(node))
-    if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
-        return _collection(node, lookup)
-    if isinstance(node, ast.Dict):
-        return _dict(node, lookup)
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        value = _fold(node.operand, lookup)
-        return -value if isinstance(value, (int, float, timedelta)) else UNKNOWN
-    if isinstance(node, ast.BinOp):
-        return _binary(node, lookup)
-    if isinstance(node, ast.Call):
-        return _timedelta(node, lookup)
-    return UNKNOWN
+    folder = _FOLDERS.get(type(node))
+    return folder(node, lookup) if folder is not None else UNKNOWN
+
+
+def _negative(node: ast.UnaryOp, lookup: Lookup) -> object:
+    value = _fold(node.operand, lookup) if isinstance(node.op, ast.USub) else UNKNOWN
+    return -value if isinstance(value, (int, float, timedelta)) else UNKNOWN
 
 
 def _collection(node: ast.Tuple | ast.List | ast.Set, lookup: Lookup) -> object:
@@ -93,3 +91,14 @@ def _timedelta(node: ast.Call, lookup: Lookup) -> object:
     if UNKNOWN in positional or UNKNOWN in named.values() or len(named) != len(node.keywords):
         return UNKNOWN
     return timedelta(*positional, **named)  # type: ignore[arg-type]
+
+
+_FOLDERS: dict[type[ast.expr], Callable[[Any, Lookup], object]] = {
+    ast.BinOp: _binary,
+    ast.Call: _timedelta,
+    ast.Dict: _dict,
+    ast.List: _collection,
+    ast.Set: _collection,
+    ast.Tuple: _collection,
+    ast.UnaryOp: _negative,
+}

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from keel_lint.project import Project
 
 NEWEST = {"celery": (5, 7), "temporalio": (1, 35), "django": (5, 2)}
+
+
 class Version(NamedTuple):
     """A version's first two numbers and the file that says so; `newest` where no file does."""
 
@@ -24,8 +26,12 @@ def version_of(project: Project, package: str) -> Version:
 
 
 def _read(project: Project, package: str) -> Version:
-    locked = re.compile(rf'name = "{package}"\s*\nversion = "(\d+)\.(\d+)|"{package}":\s*{{[^}}]*?"version": "==(\d+)\.(\d+)', re.IGNORECASE)
-    wanted = re.compile(rf"""(?<![\w.-]){package}(?:\[[\w,\s-]*\])?["']?\s*(?:=\s*["{{]\D*)?(?:==|~=|>=|\^)?\s*(\d+)\.(\d+)""", re.IGNORECASE)
+    locked = re.compile(
+        rf'name = "{package}"\s*\nversion = "(\d+)\.(\d+)|"{package}":\s*{{[^}}]*?"version": "==(\d+)\.(\d+)', re.IGNORECASE
+    )
+    wanted = re.compile(
+        rf"""(?<![\w.-]){package}(?:\[[\w,\s-]*\])?["']?\s*(?:=\s*["{{]\D*)?(?:==|~=|>=|\^)?\s*(\d+)\.(\d+)""", re.IGNORECASE
+    )
     for names, pattern in ((LOCKS, locked), (REQUIREMENTS, wanted)):
         for name in names:
             found = pattern.search(project.text(name))

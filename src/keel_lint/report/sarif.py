@@ -80,9 +80,7 @@ class _Log:
             "level": "error",
             "message": {"text": finding.message},
             "locations": [_named(self._location(finding.path, finding.span), finding.qualname)],
-            "relatedLocations": [
-                {"id": number, **self._hop(hop)} for number, hop in enumerate(finding.hops, 1)
-            ],
+            "relatedLocations": [{"id": number, **self._hop(hop)} for number, hop in enumerate(finding.hops, 1)],
             "codeFlows": self._flows(finding),
             "partialFingerprints": self._fingerprints(finding),
             "fixes": [self._fix(finding, finding.fix)] if finding.fix else [],

@@ -1,0 +1,34 @@
+"""A definition as the index knows it, before it is parsed: enough for a rule to say that it will find nothing there."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from keel_lint.flow import Flow
+    from keel_lint.index.facts import Call
+    from keel_lint.jobs import Jobs
+
+
+class Glance:
+    """What `Rule.may_find` is asked about. Parsing is most of what a definition costs."""
+
+    def __init__(self, jobs: Jobs, flow: Flow, path: str, position: int) -> None:
+        self.jobs = jobs
+        self.flow = flow
+        self.project = jobs.project
+        self.path = path
+        self.position = position
+        self.facts = jobs.project.facts(path)
+        self.fact = self.facts.definitions[position]
+
+    @cached_property
+    def calls(self) -> tuple[Call, ...]:
+        """The calls in the definition."""
+        return tuple(call for call in self.facts.calls if self.fact.start <= call.start < self.fact.end)
+
+    @cached_property
+    def text(self) -> bytes:
+        """The source of the definition."""
+        return self.project.source(self.path).text[self.fact.start : self.fact.end]
