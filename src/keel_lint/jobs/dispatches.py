@@ -72,7 +72,7 @@ class Dispatches:
         return Dispatch(call, "send_task", target, None) if is_application else None
 
     def _is_assumed(self, path: str, call: Call, symbol: Symbol) -> bool:
-        """Whether something that the project does not define is a task: an import from outside it, a name that nothing binds."""
+        """Whether something the project does not define is a task: an import from outside it, a name that nothing binds."""
         if symbol.state == "unbound" or (symbol.state == "external" and not symbol.name.startswith("builtins.")):
             return True
         if symbol.assignment >= 0 and self._is_made_task(symbol):
