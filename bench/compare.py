@@ -182,9 +182,14 @@ def _measure(comparisons: list[Comparison], rounds: int) -> None:
     runs = list({id(run): run for comparison in comparisons for run in (comparison.run, comparison.against)}.values())
     for number in range(rounds + 1):
         for run in runs:
-            print(f"\r\x1b[Kround {number} of {rounds}: {run.name}", end="", file=sys.stderr, flush=True)
+            _say(f"round {number} of {rounds}: {run.name}")
             run.once(keep=number > 0)
-    print("\r\x1b[K", end="", file=sys.stderr)
+    _say("")
+
+
+def _say(progress: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{progress}", end="", file=sys.stderr, flush=True)
 
 
 def _heading(checkout: Path, tree: Path, rounds: int) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import libcst as cst
 
 from keel_lint.finding import Finding, Span
+from keel_lint.glance import Glance
 from keel_lint.jobs.values import fold
 from keel_lint.project import Names
 
@@ -52,19 +53,13 @@ class UnparsableError(Exception):
         self.offset = offset
 
 
-class Definition:
+class Definition(Glance):
     """One definition with its tree. `path` is relative to the project; `fact` is what the index knows of it."""
 
     def __init__(self, jobs: Jobs, flow: Flow, path: str, position: int) -> None:
         """Parse the definition; raises `UnparsableError`."""
-        self.jobs = jobs
-        self.flow = flow
-        self.project = jobs.project
-        self.path = path
-        self.position = position
+        super().__init__(jobs, flow, path, position)
         self.source = self.project.source(path)
-        self.facts = self.project.facts(path)
-        self.fact = self.facts.definitions[position]
         self.findings: list[Finding] = []
         self._module, self._shift, self._code = _parse(self.source.text, self.fact, self.source.newline)
         self.node = _judged(self._module, self.fact)
@@ -222,8 +217,7 @@ class Definition:
     @cached_property
     def _calls(self) -> dict[int, Call]:
         """What the index knows of each call, by node. Both list them in source order, outer calls first."""
-        inside = (call for call in self.facts.calls if self.fact.start <= call.start < self.fact.end)
-        facts = sorted(inside, key=lambda call: (call.start, -call.end))
+        facts = sorted(self.calls, key=lambda call: (call.start, -call.end))
         nodes = list(self.find_all(cst.Call))
         if len(nodes) == len(facts) and all(_is_same(node, fact) for node, fact in zip(nodes, facts, strict=True)):
             return {id(node): fact for node, fact in zip(nodes, facts, strict=True)}

@@ -351,6 +351,10 @@ class _FileJudge:
             return judge(Definition(self.judging.jobs, self.judging.flow, self.path, position), wanted) if wanted else []
         except UnparsableError as error:
             return [self._unparsable(error.offset, f"this definition was not checked: {error.reason}")]
+        except Exception as error:  # a fault of keel-lint here must not hide what is found elsewhere
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            message = f"keel-lint failed here, so this definition was not checked: {reason}; please report this"
+            return [self._own("KEL000", definition.name_start, message)]
 
     def _syntax_error(self, source: Source, facts: ModuleFacts) -> Finding | None:
         """KEL001 where LibCST cannot parse the file either; tree-sitter alone is no judge of that."""
@@ -367,7 +371,11 @@ class _FileJudge:
         return None
 
     def _unparsable(self, offset: int, message: str) -> Finding:
-        info = self.judging.registry.rules["KEL001"]
+        return self._own("KEL001", offset, message)
+
+    def _own(self, code: str, offset: int, message: str) -> Finding:
+        """A finding about keel-lint itself."""
+        info = self.judging.registry.rules[code]
         span = self.project.source(self.path).span(offset, offset)
         return Finding(info.code, info.slug, info.group, message, self.project.absolute(self.path), span, span.row)
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from keel_lint import verdicts
+from keel_lint import definition, verdicts
 from keel_lint.rule import Registry
 from keel_lint.runner import Linter
 from keel_lint.settings import Overrides, SettingsFinder
 
 if TYPE_CHECKING:
+    from keel_lint.index.facts import Definition as DefinitionFacts
     from keel_lint.outcome import Outcome
 
 MakePack = Callable[[str, Mapping[str, str]], str]
@@ -260,6 +261,23 @@ def test_a_rule_that_fails_is_said_and_the_rest_is_checked(tmp_path: Path, regis
     outcome = linter(registry, write(tmp_path, {"a.py": code})).check()
     assert places(outcome) == [("a.py", 2, "KEL000"), ("a.py", 3, "PRB001"), ("a.py", 6, "PRB001")]
     assert "PRB002" in outcome.findings[0].message
+
+
+def test_a_fault_outside_the_rules_is_said_and_the_rest_is_checked(
+    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse = definition._parse
+
+    def fails_once(text: bytes, fact: DefinitionFacts, newline: str) -> object:
+        if fact.name == "cursed":
+            raise RuntimeError("out of order")
+        return parse(text, fact, newline)
+
+    monkeypatch.setattr(definition, "_parse", fails_once)
+    code = f"{HEAD}def cursed():\n    x.delay()\n\ndef fine():\n    x.delay()\n"
+    outcome = linter(registry, write(tmp_path, {"a.py": code}), select="PRB001").check()
+    assert places(outcome) == [("a.py", 2, "KEL000"), ("a.py", 6, "PRB001")]
+    assert "RuntimeError: out of order" in outcome.findings[0].message
 
 
 def test_a_rule_that_fails_cannot_be_suppressed(tmp_path: Path, registry: Registry) -> None:
