@@ -22,11 +22,16 @@ DEFAULT_EXCLUDE = (
     ".direnv",
     ".eggs",
     ".git",
+    ".git-rewrite",
     ".hg",
+    ".ipynb_checkpoints",
     ".keel_lint_cache",
     ".mypy_cache",
     ".nox",
+    ".pants.d",
+    ".pyenv",
     ".pytest_cache",
+    ".pytype",
     ".ruff_cache",
     ".svn",
     ".tox",
@@ -36,11 +41,13 @@ DEFAULT_EXCLUDE = (
     "__pypackages__",
     "_build",
     "buck-out",
+    "build",
     "dist",
     "node_modules",
     "site-packages",
     "venv",
 )
+"""Files and folders that are left out unless a configuration says otherwise, and never looked into for the sake of others."""
 
 WORDS = {
     "celery": b"celery",

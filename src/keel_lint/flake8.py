@@ -7,6 +7,7 @@ A rule pack of another maker subclasses `Plugin` under its own three letters.
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import ast
     from collections.abc import Iterator, Sequence
 
+    from keel_lint.finding import Finding
     from keel_lint.runner import Linter
 
 Result = tuple[int, int, str, type]
@@ -63,7 +65,9 @@ class Plugin:
             paths = [Path(name) for name in options.filenames if name != "-"] or [Path(options.stdin_display_name)]
             tests = options.keel_tests or None
             Plugin._linter = Linter(paths, finder, registry, tests=tests, ignore_noqa=options.disable_noqa, flake8=True)
-            Plugin._linter.prepare()
+            if not _is_single(paths):
+                Plugin._linter.prepare()
+                gc.freeze()  # what all files share is here to stay: no collection need look at it, and forks share its memory
         except ConfigurationError as error:
             Plugin._problem = "; ".join(str(error).splitlines())
         if registry.broken:
@@ -75,7 +79,23 @@ class Plugin:
 
         if self._problem:
             yield 1, 0, f"{self.letters}000 nothing was checked: {self._problem}", type(self)
-        elif Plugin._linter is not None:
-            for finding in Plugin._linter.check_file(self._path, self._text):
-                if finding.code.startswith(self.letters):
-                    yield finding.span.row, finding.span.column - 1, f"{finding.code} {one_line(finding)}", type(self)
+            return
+        for finding in self._findings():
+            if finding.code.startswith(self.letters):
+                yield finding.span.row, finding.span.column - 1, f"{finding.code} {one_line(finding)}", type(self)
+
+    def _findings(self) -> list[Finding]:
+        if Plugin._linter is None:
+            return []
+        was_on = gc.isenabled()
+        gc.disable()  # collecting syntax trees takes longer than making them
+        try:
+            return Plugin._linter.check_file(self._path, self._text)
+        finally:
+            if was_on:
+                gc.enable()
+
+
+def _is_single(paths: Sequence[Path]) -> bool:
+    """Whether flake8 was given one file, which it checks in its own process."""
+    return len(paths) == 1 and not paths[0].is_dir()

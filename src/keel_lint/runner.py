@@ -19,6 +19,7 @@ from keel_lint.cache import FOLDER, Cache, decode, encode, is_settled, tree_dige
 from keel_lint.discovery import FileEntry, Selection, Tree, group_by_project, is_test_code, search
 from keel_lint.engine_files import FILES
 from keel_lint.outcome import CheckOptions, Outcome, Progress
+from keel_lint.settings import DEFAULT_GLOBS
 from keel_lint.source import Source
 
 if TYPE_CHECKING:
@@ -174,6 +175,8 @@ class _ProjectRun:
         settings = self.settings_of(path)
         if named and not (self.options.force_exclude or settings.force_exclude):
             return False
+        if not named and settings.exclude is DEFAULT_GLOBS:
+            return False  # the tree was walked without these
         folder = path.rpartition("/")[0]
         return settings.excludes(f"{self.root}/{path}") or bool(folder and self._is_folder_excluded(folder))
 
@@ -203,16 +206,21 @@ class _ProjectRun:
         return Path(os.path.abspath(path)).is_relative_to(self.root)  # noqa: PTH100
 
     def check_file(self, path: Path, text: str) -> list[Finding]:
+        """The findings of a file that has this text. What `prepare` has read serves any number of files."""
         place = self._place(path)
-        if self._is_left_out(place) or not search(text.encode("utf-8", "surrogatepass")):
+        if self._is_left_out(place) or self._is_excluded(place, named=False):
             return []
-        if self._shared is None:
-            self.prepare()
-        judging = self._shared
-        if judging is None or not judging.holds(place, text):
-            contents = self._by_place({path: _encoded(text)})
-            judging = self._judging(contents, Cache.open(None))
-        return judging.judge([place]).findings
+        if not search(text.encode("utf-8", "surrogatepass")):
+            return []
+        if self._shared is not None and self._shared.holds(place, text):
+            return self._shared.judge([place]).findings
+        with closing(Cache.open(self.cache_folder if self._shared is None else None)) as cache:
+            judging = self._judging({}, cache)
+            if not judging.holds(place, text):
+                judging = self._judging(self._by_place({path: _encoded(text)}), cache)
+            findings = judging.judge([place]).findings
+            judging.files.save()
+        return findings
 
     # -- the whole run ----------------------------------------------------------------------------------------------------
 

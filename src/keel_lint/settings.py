@@ -16,6 +16,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from keel_lint.discovery import DEFAULT_EXCLUDE
+
 if TYPE_CHECKING:
     from keel_lint.rule import Registry
 
@@ -25,12 +27,6 @@ OWN_FILE = "keel-lint.toml"
 SHARED_FILE = "pyproject.toml"
 TABLE = "tool.keel-lint"
 COMMAND_LINE = "the command line"
-EXCLUDED = (
-    ".bzr", ".direnv", ".eggs", ".git", ".git-rewrite", ".hg", ".ipynb_checkpoints", ".keel_lint_cache", ".mypy_cache", ".nox",
-    ".pants.d", ".pyenv", ".pytest_cache", ".pytype", ".ruff_cache", ".svn", ".tox", ".venv", ".vscode", "__pycache__",
-    "__pypackages__", "_build", "buck-out", "build", "dist", "node_modules", "site-packages", "venv",
-)  # fmt: skip
-
 _CODE_OR_PREFIX = re.compile(r"[A-Z]{3}\d{0,3}\Z")
 _WIDTH_OF_A_CODE = 6
 _AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
@@ -88,6 +84,9 @@ class Glob(NamedTuple):
         return rf"(?:{whole}|(?:.*/)?{_translate(self.pattern, '[^/]')})"
 
 
+DEFAULT_GLOBS = tuple(Glob(name, "") for name in DEFAULT_EXCLUDE)
+
+
 class Overrides(NamedTuple):
     """What the command line gives: options by their key, and the TOML of each `--config KEY=VALUE`."""
 
@@ -117,7 +116,7 @@ class Settings:
     selections: tuple[Selection, ...] = ()
     fixables: tuple[Selection, ...] = ()
     per_file_ignores: tuple[tuple[Glob, tuple[str, ...]], ...] = ()
-    exclude: tuple[Glob, ...] = tuple(Glob(name, "") for name in EXCLUDED)
+    exclude: tuple[Glob, ...] = DEFAULT_GLOBS
     force_exclude: bool = False
     respect_gitignore: bool = True
     tests: bool = False
