@@ -131,7 +131,7 @@ becomes its value times `2**self.request.retries`, without jitter.
 ## Known missed alarms
 A fixed delay of a minute or more that is written down (`countdown=60`, `default_retry_delay=300`) is taken for a decision, and
 so is a `countdown` that is no constant. `self.retry()` outside an `except` without `exc=` is taken for polling, and so is
-waiting for a lock or for a row (`except DoesNotExist`). Tasks with a single retry are left alone, and so are those that keep
+waiting for a lock or for a row (`except DoesNotExist`), or for the task's own time limit. Tasks with a single retry are left alone, and so are those that keep
 up the default delay for an hour (`max_retries=20`). `retry_backoff` has no effect on `self.retry()`; a task that has both is
 left to the rule for options that do nothing.
 
@@ -168,6 +168,7 @@ _LONG = 3600
 _WAITING_FOR = re.compile(
     r"DoesNotExist|NotFound|NoResultFound|Lock|NotReady|NotYet|Throttl|RateLimit|TooMany|Pending", re.IGNORECASE
 )
+_OWN_LIMIT = re.compile(r"TimeLimitExceeded")
 _WAITS = re.compile(r"nowait=True|\.acquire\(|\block", re.IGNORECASE)
 _FAILED = re.compile(r"status_code|\.ok\b|is_error|is_server_error|is_success|error", re.IGNORECASE)
 _NO_EXCEPTIONS: tuple[object, ...] = ((), [], None, False)
@@ -206,7 +207,7 @@ class MissingBackoff(Rule):
         retries_on = self._option("autoretry_for")
         if task is None or retries_on is None or retries_on.value in _NO_EXCEPTIONS or not self._is_here(task, retries_on):
             return
-        if self._backs_off(task) or self._is_single(self._option("max_retries")):
+        if self._backs_off(task) or self._is_single(self._option("max_retries")) or _is_own_affair(retries_on.text):
             return
         delay = self._autoretry_delay(task)
         if delay is None or self._outlasts(delay):
@@ -388,3 +389,9 @@ def _pace(delay: float) -> str:
     if delay <= 0:
         return "at once each time"
     return "every second" if delay == 1 else f"every {delay:g} seconds"
+
+
+def _is_own_affair(exceptions: str) -> bool:
+    """Whether all exceptions, as source, say that something is not ready or that the task took too long: no service is down."""
+    names = [name for name in exceptions.strip("()[] \n").split(",") if name.strip()]
+    return bool(names) and all(_WAITING_FOR.search(name) or _OWN_LIMIT.search(name) for name in names)

@@ -98,7 +98,7 @@ class Judging:
 
         The other process takes the larger share: this one also imports what the judging needs.
         """
-        unknown = [path for path in sorted({*self._production, *judged}) if not self.files.knows(path)]
+        unknown = [path for path in dict.fromkeys((*self._production, *judged)) if not self.files.knows(path)]
         if len(unknown) > _WORTH_LOOKING_AHEAD:
             mine, others = unknown[::3], [path for index, path in enumerate(unknown) if index % 3]
             answer = forked(lambda: encode([self._look_at(path) for path in others]))

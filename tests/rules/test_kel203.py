@@ -44,6 +44,8 @@ def test_flagged(lint: Lint, code: str) -> None:
 
 
 SILENT = {
+    "own limit": "@app.task(autoretry_for=(SoftTimeLimitExceeded, TimeLimitExceeded))\ndef f(): ...\n",
+    "not there yet": "@app.task(autoretry_for=(Order.DoesNotExist,))\ndef f(): ...\n",
     "backoff": "@shared_task(autoretry_for=(OSError,), retry_backoff=True)\ndef f(): ...\n",
     "unknown backoff": "@shared_task(autoretry_for=(OSError,), retry_backoff=settings.X)\ndef f(): ...\n",
     "spread backoff": "RETRY = dict(retry_backoff=5)\n@shared_task(autoretry_for=(OSError,), **RETRY)\ndef f(): ...\n",
