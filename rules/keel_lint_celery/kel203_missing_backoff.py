@@ -129,11 +129,11 @@ jitter makes each delay a random one below that, and it stops growing at ten min
 becomes its value times `2**self.request.retries`, without jitter.
 
 ## Known missed alarms
-A fixed delay of a minute or more that is written down (`countdown=60`, `default_retry_delay=300`) is taken for a decision, and
-so is a `countdown` that is no constant. `self.retry()` outside an `except` without `exc=` is taken for polling, and so is
-waiting for a lock or for a row (`except DoesNotExist`), or for the task's own time limit. Tasks with a single retry are left alone, and so are those that keep
-up the default delay for an hour (`max_retries=20`). `retry_backoff` has no effect on `self.retry()`; a task that has both is
-left to the rule for options that do nothing.
+A fixed delay of a minute or more that is written down (`countdown=60`, `default_retry_delay=300`) is taken for a decision,
+and so is a `countdown` that is no constant. `self.retry()` outside an `except` without `exc=` is taken for polling, and so is
+waiting for a lock or for a row (`except DoesNotExist`), or for the task's own time limit. Tasks with a single retry are left
+alone, and so are those that keep up the default delay for an hour (`max_retries=20`). `retry_backoff` has no effect on
+`self.retry()`; a task that has both is left to the rule for options that do nothing.
 
 ## Options
 None.

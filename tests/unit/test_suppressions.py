@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from datetime import date
 from pathlib import Path
 
 import pytest
-from flake8 import defaults  # type: ignore[import-untyped]
-from flake8.processor import FileProcessor  # type: ignore[import-untyped]
-from flake8.violation import Violation  # type: ignore[import-untyped]
+from flake8 import defaults
+from flake8.processor import FileProcessor
+from flake8.violation import Violation
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -184,15 +185,10 @@ def test_flake8_looks_for_noqa_in_the_same_rows(text: str, newline: str, tmp_pat
     file.write_bytes(text.replace("\r\n", "\n").replace("\n", newline).encode())
     source = Source.read(file)
 
-    class Options:
-        hang_closing = False
-        indent_size = 4
-        max_line_length = 79
-        max_doc_length = None
-        verbose = 0
-        stdin_display_name = "stdin"
-
-    processor = FileProcessor(str(file), Options())
+    options = argparse.Namespace(
+        hang_closing=False, indent_size=4, max_line_length=79, max_doc_length=None, verbose=0, stdin_display_name="stdin"
+    )
+    processor = FileProcessor(str(file), options)
     for row in range(1, text.count("\n") + 1):
         line = processor.noqa_line_for(row)
         assert line is not None
