@@ -198,7 +198,7 @@ def test_path(lint: Lint) -> None:
     )
     (finding,) = lint({"a.py": code, "tracing.py": tracing}, "KEL101")
     assert [(Path(hop.path).name, hop.what) for hop in finding.hops] == [
-        ("tracing.py", "opens a transaction"),
+        ("tracing.py", "`atomic` opens a transaction"),
         ("a.py", "enters `traced`"),
         ("a.py", "calls `g`"),
     ]

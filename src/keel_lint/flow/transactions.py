@@ -23,7 +23,6 @@ ATOMIC = frozenset({"django.db.transaction.atomic", "django.db.transaction.Atomi
 METHOD_DECORATOR = "django.utils.decorators.method_decorator"
 CONTEXT_MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
 HANDLERS = frozenset({"get", "post", "put", "patch", "delete", "form_valid"})
-OPENS = "opens a transaction"
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class Transactions:
         return self._by_class(path, definition)
 
     def _decorated_with(self, path: str, decorator: Decorator, scope: int) -> OpenTransaction | None:
-        hop = self._hop(path, decorator.start, decorator.end, OPENS)
+        hop = self._hop(path, decorator.start, decorator.end, f"`{decorator.callee}` opens a transaction")
         if decorator.callee:
             symbol = self._project.resolve(path, decorator.callee, scope)
             if symbol.name in ATOMIC:
@@ -124,7 +123,8 @@ class Transactions:
             end = block.start + len(f"with {text}".encode())
             symbol = self._project.resolve(path, callee, block.scope)
             if symbol.name in ATOMIC:
-                return OpenTransaction(_alias(text.partition("(")[2]), (self._hop(path, block.start, end, OPENS),))
+                hop = self._hop(path, block.start, end, f"`{callee}` opens a transaction")
+                return OpenTransaction(_alias(text.partition("(")[2]), (hop,))
             opened = self._through(symbol, self._context_manager(symbol), path, block.start, end)
             if opened is not None:
                 return opened
