@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import libcst as cst
 
 from keel_lint.definition import Definition, descendants, dotted
 from keel_lint.jobs.nondeterminism import EVERY_CALL, Reading
 from keel_lint.jobs.temporal import ACTIVITY, WORKFLOW
+from keel_lint.rule import Rule
+
+if TYPE_CHECKING:
+    from keel_lint.fixing import FixBuilder
 
 Handler = Literal["run", "query", "validator"]
 Sandbox = Literal["on", "weakened", "off"]
@@ -265,3 +269,50 @@ class _Methods:
         for node in descendants(function.body):
             if isinstance(node, cst.Attribute) and isinstance(node.value, cst.Name) and node.value.value in owners:
                 yield node.attr.value
+
+
+class ReadingRule(Rule):
+    """A rule about functions that give a replay another value than the first run.
+
+    `readings` holds them by canonical name; `reads` says in a message what they do.
+    """
+
+    readings: ClassVar[Mapping[str, Reading]]
+    reads: ClassVar[str]
+
+    def __init__(self, definition: Definition) -> None:
+        super().__init__(definition)
+        self.workflow = definition.once(WorkflowCode)
+
+    def visit_Call(self, node: cst.Call) -> None:
+        """Judge a call of such a function."""
+        name = self.workflow.called(node) or ""
+        reading, place = self._place(node, name)
+        if reading is not None and place is not None and (does := self.does(node, name, place, reading)):
+            self._say(node, f"`{self.definition.code(node.func)}()` {does}", name, place, reading)
+
+    def visit_Arg(self, node: cst.Arg) -> None:
+        """Judge such a function that is handed over to be called."""
+        name = self.definition.name(node.value) or ""
+        reading, place = self._place(node, name)
+        if reading is not None and place is not None and self.workflow.is_called_later(node, reading):
+            what = f"`{self.definition.code(node.value)}` is handed over to be called, and {self.reads}"
+            self._say(node.value, what, name, place, reading)
+
+    def does(self, node: cst.Call, name: str, place: Place, reading: Reading) -> str | None:
+        """What a call does, in a message; `None` where it does nothing that matters."""
+        raise NotImplementedError
+
+    def instead(self, node: cst.BaseExpression, name: str, place: Place) -> tuple[str, FixBuilder | None]:
+        """What to write instead of a call or a function, and the fix that does."""
+        raise NotImplementedError
+
+    def _place(self, node: cst.CSTNode, name: str) -> tuple[Reading | None, Place | None]:
+        reading = self.readings.get(name)
+        return reading, self.workflow.place(node) if reading is not None else None
+
+    def _say(self, node: cst.BaseExpression, what: str, name: str, place: Place, reading: Reading) -> None:
+        harmed = harm(place, reading)
+        if harmed is not None:
+            instead, fix = self.instead(node, name, place)
+            self.report(node, f"{what} in workflow code: {harmed}; use {instead}", fix=fix)

@@ -184,11 +184,9 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from keel_lint.jobs.nondeterminism import CLOCKS, Reading
-from keel_lint.rule import Rule
-from keel_lint_temporal._workflow_code import Place, WorkflowCode, harm
+from keel_lint_temporal._workflow_code import Place, ReadingRule
 
 if TYPE_CHECKING:
-    from keel_lint.definition import Definition
     from keel_lint.finding import Applicability
     from keel_lint.fixing import FixBuilder
 
@@ -225,7 +223,7 @@ _ADVICE_BY_MODULE = {
 }
 
 
-class WallClock(Rule):
+class WallClock(ReadingRule):
     code = "KEL501"
     slug = "wall-clock"
     group = "correctness"
@@ -235,36 +233,18 @@ class WallClock(Rule):
     judges = ("workflow",)
     proof = "PENDING"
 
-    def __init__(self, definition: Definition) -> None:
-        super().__init__(definition)
-        self.workflow = WorkflowCode(definition)
+    readings = CLOCKS
+    reads = "reads the wall clock"
 
-    def visit_Call(self, node: cst.Call) -> None:
-        name = self.workflow.called(node) or ""
-        reading = CLOCKS.get(name)
-        place = self.workflow.place(node) if reading is not None else None
-        if reading is None or place is None:
-            return
-        fixed = self.workflow.is_fixed(node, reading)
-        if fixed and not (reading.refused and place.sandbox == "on"):
-            return
-        reads = "needs the machine's time zone" if fixed else "reads the wall clock"
-        self.say(node, f"`{self.definition.code(node.func)}()` {reads}", name, place, reading)
+    def does(self, node: cst.Call, name: str, place: Place, reading: Reading) -> str | None:  # noqa: ARG002
+        """A call that is given the time reads no clock; where the sandbox refuses it all the same, it is said."""
+        if not self.workflow.is_fixed(node, reading):
+            return self.reads
+        return "needs the machine's time zone" if reading.refused and place.sandbox == "on" else None
 
-    def visit_Arg(self, node: cst.Arg) -> None:
-        name = self.definition.name(node.value) or ""
-        reading = CLOCKS.get(name)
-        place = self.workflow.place(node) if reading is not None else None
-        if reading is not None and place is not None and self.workflow.is_called_later(node, reading):
-            what = f"`{self.definition.code(node.value)}` is handed over to be called, and reads the wall clock"
-            self.say(node.value, what, name, place, reading)
-
-    def say(self, node: cst.BaseExpression, what: str, name: str, place: Place, reading: Reading) -> None:
-        harmed = harm(place, reading)
-        if harmed is None:
-            return
-        instead, fix = self.call_fix(node, name) if isinstance(node, cst.Call) else self.reference_fix(node, name)
-        self.report(node, f"{what} in workflow code: {harmed}; use {instead}", fix=fix)
+    def instead(self, node: cst.BaseExpression, name: str, place: Place) -> tuple[str, FixBuilder | None]:  # noqa: ARG002
+        """The workflow's own clock."""
+        return self.call_fix(node, name) if isinstance(node, cst.Call) else self.reference_fix(node, name)
 
     # -- fixes ------------------------------------------------------------------------------------------------------------
 

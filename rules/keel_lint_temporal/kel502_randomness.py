@@ -156,11 +156,9 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from keel_lint.jobs.nondeterminism import GENERATOR_METHODS, RANDOMNESS, Reading
-from keel_lint.rule import Rule
-from keel_lint_temporal._workflow_code import Place, WorkflowCode, harm
+from keel_lint_temporal._workflow_code import Place, ReadingRule
 
 if TYPE_CHECKING:
-    from keel_lint.definition import Definition
     from keel_lint.finding import Applicability
     from keel_lint.fixing import FixBuilder
 
@@ -177,7 +175,7 @@ _ADVICE = {
 }
 
 
-class Randomness(Rule):
+class Randomness(ReadingRule):
     code = "KEL502"
     slug = "randomness"
     group = "correctness"
@@ -187,35 +185,16 @@ class Randomness(Rule):
     judges = ("workflow",)
     proof = "PENDING"
 
-    def __init__(self, definition: Definition) -> None:
-        super().__init__(definition)
-        self.workflow = WorkflowCode(definition)
+    readings = RANDOMNESS
+    reads = "gives a random value"
 
-    def visit_Call(self, node: cst.Call) -> None:
-        name = self.workflow.called(node) or ""
-        reading = RANDOMNESS.get(name)
-        place = self.workflow.place(node) if reading is not None else None
-        if reading is None or place is None or self.workflow.is_fixed(node, reading) or self.is_seeded(node, name):
-            return
-        self.say(node, f"`{self.definition.code(node.func)}()` gives a random value", name, place, reading)
+    def does(self, node: cst.Call, name: str, place: Place, reading: Reading) -> str | None:  # noqa: ARG002
+        """A generator that gets a seed is none of ours."""
+        return None if self.workflow.is_fixed(node, reading) or self.is_seeded(node, name) else self.reads
 
-    def visit_Arg(self, node: cst.Arg) -> None:
-        name = self.definition.name(node.value) or ""
-        reading = RANDOMNESS.get(name)
-        place = self.workflow.place(node) if reading is not None else None
-        if reading is not None and place is not None and self.workflow.is_called_later(node, reading):
-            what = f"`{self.definition.code(node.value)}` is handed over to be called, and gives a random value"
-            self.say(node.value, what, name, place, reading)
-
-    def say(self, node: cst.BaseExpression, what: str, name: str, place: Place, reading: Reading) -> None:
-        harmed = harm(place, reading)
-        if harmed is None:
-            return
-        if place.handler != "run":
-            instead, fix = "a value that the run has drawn", None
-        else:
-            instead, fix = self.fixed(node, name)
-        self.report(node, f"{what} in workflow code: {harmed}; use {instead}", fix=fix)
+    def instead(self, node: cst.BaseExpression, name: str, place: Place) -> tuple[str, FixBuilder | None]:
+        """The workflow's own generator, which raises outside the run."""
+        return self.fixed(node, name) if place.handler == "run" else ("a value that the run has drawn", None)
 
     def is_seeded(self, node: cst.Call, name: str) -> bool:
         """Whether a generator gets its seed later: `generator = random.Random(); generator.seed(7)`."""
