@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import libcst as cst
 
-from keel_lint.finding import Finding, Span
+from keel_lint.finding import Finding
 from keel_lint.glance import Glance
 from keel_lint.jobs.values import fold
 from keel_lint.project import Names
@@ -269,10 +269,6 @@ class Definition(Glance):
     def _qualname(self, offset: int) -> str:
         inside = [d for d in self.facts.definitions if d.start <= offset < d.end and d.name not in {"", "<lambda>"}]
         return inside[-1].qualname if inside else ""
-
-    def span_of(self, start: int, end: int) -> Span:
-        """A span of the file between two byte offsets."""
-        return self.source.span(start, end)
 
 
 def _is_same(node: cst.Call, fact: Call) -> bool:

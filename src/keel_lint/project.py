@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import builtins
 import sys
-from bisect import bisect_right
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
-from keel_lint.index.facts import MODULE, Definition, Import, ModuleFacts
+from keel_lint.index.facts import MODULE, Import, ModuleFacts
 from keel_lint.source import Source
 
 if TYPE_CHECKING:
@@ -501,32 +500,6 @@ class Names:
         if self.definitions.get((MODULE, name)) or name in self.assignments:
             return True
         return any(record.attribute and record.attribute != name for record in self.imports.get((MODULE, name), ()))
-
-
-class Offsets:
-    """Definitions by byte offset."""
-
-    def __init__(self, facts: ModuleFacts) -> None:
-        order = sorted(range(len(facts.definitions)), key=lambda position: facts.definitions[position].start)
-        self._order = order
-        self._starts = [facts.definitions[position].start for position in order]
-        self._definitions = facts.definitions
-
-    def innermost(self, offset: int) -> int:
-        """The position of the innermost definition round a byte offset, or -1."""
-        for index in range(bisect_right(self._starts, offset) - 1, -1, -1):
-            definition = self._definitions[self._order[index]]
-            if definition.end > offset:
-                return self._order[index]
-            if definition.parent == MODULE and definition.kind != "statement":
-                break
-        return MODULE
-
-
-def method(facts: ModuleFacts, owner: int, name: str) -> Definition | None:
-    """A method of a class, its last definition."""
-    found = Names.of(facts).definitions.get((owner, name))
-    return facts.definitions[found[-1]] if found else None
 
 
 def _exports(facts: ModuleFacts, name: str) -> bool:

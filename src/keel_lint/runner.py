@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from keel_lint import __version__
 from keel_lint.cache import FOLDER, Cache, decode, encode, is_settled, tree_digest
-from keel_lint.discovery import FileEntry, Selection, Tree, group_by_project, is_test_code, search
+from keel_lint.discovery import FileEntry, Selection, Tree, discover, group_by_project, is_test_code, search
 from keel_lint.engine_files import FILES
 from keel_lint.outcome import CheckOptions, Outcome, Progress
 from keel_lint.settings import DEFAULT_GLOBS
@@ -119,9 +119,7 @@ class _ProjectRun:
     @cached_property
     def tree(self) -> Tree:
         self.began = time.time_ns()
-        tree = Tree(self.root, respect_gitignore=self.settings.respect_gitignore)
-        tree.walk()
-        return tree
+        return discover(self.root, respect_gitignore=self.settings.respect_gitignore)
 
     # -- which files ------------------------------------------------------------------------------------------------------
 

@@ -78,7 +78,7 @@ class Jobs:
 
     @cached_property
     def temporal(self) -> Temporal:
-        """Workflows, activities and the calls between them."""
+        """What is a workflow, and what is an activity."""
         return Temporal(self.project, self._relevant)
 
     @cached_property

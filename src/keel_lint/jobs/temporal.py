@@ -1,19 +1,14 @@
-"""Temporal workflows, activities, and the activity calls between them."""
+"""Temporal workflows and activities."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from keel_lint.index.roles import ACTIVITY_CALLS
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from keel_lint.index.facts import Argument, Call, Definition
-    from keel_lint.project import Project, Symbol
+    from keel_lint.index.facts import Definition
+    from keel_lint.project import Project
 
 WORKFLOW = "temporalio.workflow"
 ACTIVITY = "temporalio.activity"
@@ -25,25 +20,8 @@ _WEAKENS_SANDBOX = re.compile(
 _SETS_TIMEOUT = re.compile(rb"(?:start|schedule)_to_close_timeout\s*=(?!=)")
 
 
-@dataclass(frozen=True)
-class ActivityCall:
-    """A call that schedules an activity. `spread` says that more options come from `**` something or a variable."""
-
-    call: Call
-    function: str
-    activity: str
-    target: Symbol | None
-    options: Mapping[str, Argument]
-    spread: bool
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the activity runs in the workflow's own worker."""
-        return "_local_" in self.function
-
-
 class Temporal:
-    """Answers what is a workflow, an activity, an activity call."""
+    """Answers what is a workflow and what is an activity."""
 
     def __init__(self, project: Project, relevant: tuple[str, ...] = ()) -> None:
         self._project = project
@@ -127,23 +105,5 @@ class Temporal:
         return any(
             self._project.resolve(path, decorator.callee, definition.parent).name == name
             for decorator in definition.decorators
-            if decorator.callee.endswith("defn") or decorator.callee
+            if decorator.callee
         )
-
-    def activity_call(self, path: str, call: Call) -> ActivityCall | None:
-        """The activity call that a call is, or `None`."""
-        function = call.callee.rpartition(".")[2]
-        if function not in ACTIVITY_CALLS:
-            name = self._project.resolve(path, call.callee, call.scope).name if call.callee.isidentifier() else ""
-            function = name.rpartition(".")[2]
-            if function not in ACTIVITY_CALLS:
-                return None
-        if self._project.resolve(path, call.callee, call.scope).name != f"{WORKFLOW}.{function}":
-            return None
-        options = {a.keyword: a for a in call.arguments if a.keyword not in {"", "*", "**"}}
-        spread = any(a.keyword in {"*", "**"} for a in call.arguments)
-        positional = [a.text for a in call.arguments if not a.keyword]
-        named = options.get("activity")
-        activity = positional[0] if positional else named.text if named is not None else ""
-        target = self._project.resolve(path, activity, call.scope) if activity and activity[0] not in "\"'" else None
-        return ActivityCall(call, function, activity, target, options, spread)
