@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -19,8 +19,6 @@ from keel_lint.discovery import (
     FileEntry,
     Problem,
     content_digest,
-    files_naming,
-    names_in,
     read_and_search,
     read_file,
     search,
@@ -29,6 +27,8 @@ from keel_lint.discovery import (
 if TYPE_CHECKING:
     import sqlite3
 
+    from keel_lint.naming import Naming
+
 FOLDER = ".keel_lint_cache"
 
 FileRow = tuple[int, int, bytes, int]
@@ -36,7 +36,7 @@ FileRow = tuple[int, int, bytes, int]
 
 _T = TypeVar("_T")
 
-_FORMAT = 1
+_FORMAT = 2
 _TABLES = (
     "CREATE TABLE blobs(name BLOB PRIMARY KEY, value BLOB)",
     "CREATE TABLE facts(path BLOB PRIMARY KEY, hash BLOB, value BLOB)",
@@ -47,6 +47,7 @@ _PATIENCE = 0.5  # seconds for which another run may hold the file
 _RACY_NS = 2_000_000_000  # the coarsest clock of a file system in use (FAT)
 _UNTRUSTED = -1
 _CHECKSUM = 8
+_NAMING = "naming"
 _DAY = 86_400
 _TAG = (
     "Signature: 8a477f597d28d172789f06886806bc55\n"
@@ -338,6 +339,7 @@ class Files:
         self._raw: dict[str, bytes] = {}
         self._hashes: dict[str, bytes] = {}
         self._words: dict[str, int] = {}
+        self._naming: Naming | None = None
         self._trust_what_is_unchanged()
 
     def _trust_what_is_unchanged(self) -> None:
@@ -405,16 +407,25 @@ class Files:
             return Problem(path, error.strerror or str(error))
         return Problem(path, "could not be read")
 
-    def naming(self, names: Iterable[bytes], paths: Iterable[str]) -> dict[bytes, list[str]]:
-        """Those of the files in which each of the names stands as a whole identifier, sorted."""
-        wanted = frozenset(names)
-        places = set(paths)
-        on_disk = [self.entries[path] for path in places if path in self.entries and path not in self._overlay]
-        found = files_naming(self.root, wanted, on_disk)
-        for path in places & self._overlay.keys():
-            for name in names_in(self._overlay[path], wanted):
-                found[name].append(path)
-        return {name: sorted(hits) for name, hits in found.items()}
+    def naming(self, name: str, paths: Sequence[str]) -> tuple[str, ...]:
+        """Those of the files in which an identifier stands, sorted; `paths` are the same at every call."""
+        if self._naming is None:
+            from keel_lint.naming import Naming
+
+            self._naming = Naming(paths, self._read, self.hash, self._cache.get(_NAMING))
+        return self._naming.files(name)
+
+    def keep_names(self, names: Iterable[str]) -> None:
+        """Keep the answers for these names for the next run."""
+        if self._naming is None or not self._cache.is_open or self._overlay:
+            return
+        blob = self._naming.blob(names)
+        if blob is not None:
+            self._cache.put(_NAMING, blob)
+
+    def _read(self, path: str) -> bytes:
+        held = self._raw.get(path, self._overlay.get(path))
+        return read_file(f"{self.root}/{path}") if held is None else held
 
     def save(self) -> None:
         """Put what is known of the files into the cache, if it is news."""

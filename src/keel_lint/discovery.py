@@ -67,7 +67,6 @@ _SEARCHED = tuple((word, BITS[name]) for name, word in WORDS.items())
 _MASK = 4
 _SHARE = 400  # files for which another process pays: starting one costs about as much as reading and searching 200
 _MOST_PROCESSES = 4
-_FEW = 12  # names for which looking for each is faster than taking a file apart
 _ONLY_IDENTIFIERS = bytes(code if code > 127 or code == 95 or chr(code).isalnum() else 32 for code in range(256))
 _DONE = b"!"
 
@@ -552,25 +551,9 @@ def read_and_search(root: Path, entries: Sequence[FileEntry], *, digests: bool =
     return {path: Scanned(int.from_bytes(answer[:_MASK], "little"), answer[_MASK:]) for path, answer in answers.items()}
 
 
-def files_naming(root: Path, names: Iterable[bytes], entries: Sequence[FileEntry]) -> dict[bytes, list[str]]:
-    """The paths of the files in which each of the names stands as a whole identifier, in code or not; a file is read once."""
-    wanted = frozenset(names)
-    bits = {name: 1 << position for position, name in enumerate(wanted)}
-    width = len(wanted) // 8 + 1
-
-    def look(raw: bytes) -> bytes:
-        return sum([bits[name] for name in names_in(raw, wanted)]).to_bytes(width, "little")
-
-    answers = _look_into(root, entries, look, width)
-    masks = [(entry.path, int.from_bytes(answers.get(entry.path, b""), "little")) for entry in entries]
-    return {name: [path for path, mask in masks if mask & bit] for name, bit in bits.items()}
-
-
-def names_in(raw: bytes, names: frozenset[bytes]) -> frozenset[bytes]:
-    """Those of the names that stand in a file's content as whole identifiers."""
-    if len(names) <= _FEW and not any(name in raw for name in names):
-        return frozenset()
-    return names.intersection(raw.translate(_ONLY_IDENTIFIERS).split())
+def identifiers(raw: bytes) -> frozenset[bytes]:
+    """The identifiers and keywords that stand in a file, in code or not."""
+    return frozenset(raw.translate(_ONLY_IDENTIFIERS).split())
 
 
 def _look_into(root: Path, entries: Sequence[FileEntry], look: Callable[[bytes], bytes], width: int) -> dict[str, bytes]:

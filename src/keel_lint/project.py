@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
+from keel_lint.discovery import is_test_code
 from keel_lint.index.facts import MODULE, Import, ModuleFacts
 from keel_lint.source import Source
 
@@ -70,6 +71,9 @@ class FileStore(Protocol):
 
     def hash(self, path: str) -> bytes:
         """A digest of the content."""
+
+    def naming(self, name: str, paths: Sequence[str]) -> tuple[str, ...]:
+        """Those of the files in which an identifier stands, sorted; `paths` are the same at every call."""
 
 
 class FactsStore(Protocol):
@@ -157,6 +161,8 @@ class Project:
             return (self._find_module(rest[0], rest[1]) or "").encode("utf-8", "surrogateescape")
         if kind == "name":
             return self.module_name(rest[0]).encode("utf-8", "surrogateescape")
+        if kind == "naming":
+            return "\0".join(self.naming(rest[0])).encode("utf-8", "surrogateescape")
         if kind == "text":
             return self.text(rest[0]).encode("utf-8", "surrogateescape")
         return self._derived[rest[0]]() if kind == "derived" else b""
@@ -217,6 +223,16 @@ class Project:
                 raw = b""
             self._mentions[key] = any(word in raw for word in words)
         return self._mentions[key]
+
+    @cached_property
+    def production(self) -> tuple[str, ...]:
+        """The files of the project, test code aside."""
+        return tuple(sorted(path for path in self.paths if not is_test_code(path)))
+
+    def naming(self, name: str) -> tuple[str, ...]:
+        """The files in which an identifier stands, in code or not, test code aside."""
+        self.note("naming", name)
+        return self._files.naming(name, self.production)
 
     def learn(self, path: str, facts: ModuleFacts) -> None:
         """Take facts that another process has made."""
@@ -397,6 +413,38 @@ class Project:
             if found:
                 return self._inside(owner_path, found[-1], rest[1:], hops + 1)
         return None
+
+    def method(self, path: str, position: int, name: str) -> tuple[str, int] | None:
+        """The definition of a method in a class or the nearest of its bases in the project."""
+        return next(self.methods(path, position, name), None)
+
+    def methods(self, path: str, position: int, name: str) -> Iterator[tuple[str, int]]:
+        """The definitions of a method in a class and its bases in the project, in the order in which Python looks."""
+        for owner_path, owner in self.mro(path, position):
+            found = Names.of(self.facts(owner_path)).definitions.get((owner, name))
+            if found:
+                yield owner_path, found[-1]
+
+    def subclasses(self, path: str, position: int) -> frozenset[tuple[str, int]]:
+        """The classes of the project, test code aside, that inherit from a class at any depth."""
+        key = ("subclasses", path, position)
+        return self.memo(key, lambda: frozenset(self._subclasses(path, position)), frozenset())
+
+    def _subclasses(self, path: str, position: int) -> Iterator[tuple[str, int]]:
+        name = self.facts(path).definitions[position].name
+        for candidate in self.naming(name):
+            facts = self.try_facts(candidate)
+            for at, definition in enumerate(facts.definitions if facts is not None else ()):
+                if definition.bases and (path, position) in self.bases(candidate, at):
+                    yield candidate, at
+                    yield from self.subclasses(candidate, at)
+
+    def bases(self, path: str, position: int) -> tuple[tuple[str, int], ...]:
+        """The direct base classes of a class that the project defines."""
+        definition = self.facts(path).definitions[position]
+        named = (base.text.partition("[")[0] for base in definition.bases if not base.keyword)
+        symbols = (self.resolve(path, name, definition.parent) for name in named)
+        return tuple((s.path, s.definition) for s in symbols if s.state == "internal" and s.definition >= 0)
 
     def mro(self, path: str, position: int) -> list[tuple[str, int]]:
         """The classes of the project that a class inherits from, itself first, as (path, position); depth first."""

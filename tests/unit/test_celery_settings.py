@@ -11,26 +11,14 @@ from keel_lint.jobs import Jobs
 from keel_lint.jobs.celery_settings import CelerySettings, setting_of
 from keel_lint.jobs.values import UNKNOWN
 from keel_lint.project import Project
+from tests.unit.memory import Memory
 
 APP = "from celery import Celery\napp = Celery('shop')\n"
 DJANGO = APP + "app.config_from_object('django.conf:settings', namespace='CELERY')\n"
 
 
-class Files:
-    """Files in memory."""
-
-    def __init__(self, contents: Mapping[str, str]) -> None:
-        self.contents = contents
-
-    def raw(self, path: str) -> bytes:
-        return self.contents[path].encode()
-
-    def hash(self, path: str) -> bytes:
-        return self.contents[path].encode()
-
-
 def read(contents: Mapping[str, str], relevant: tuple[str, ...] | None = None) -> CelerySettings:
-    project = Project(Path(), tuple(contents), Files(contents))
+    project = Project(Path(), tuple(contents), Memory(contents))
     return Jobs(project, relevant if relevant is not None else tuple(contents)).settings
 
 

@@ -8,23 +8,9 @@ from pathlib import Path
 import pytest
 
 from keel_lint.project import Project, Symbol
+from tests.unit.memory import Memory
 
 USER = "app/user.py"
-
-
-class Memory:
-    """Files that were never written."""
-
-    def __init__(self, files: Mapping[str, str]) -> None:
-        self.files = files
-
-    def raw(self, path: str) -> bytes:
-        """The content of a file."""
-        return self.files[path].encode()
-
-    def hash(self, path: str) -> bytes:
-        """The content itself: no two differ in it by accident."""
-        return self.raw(path)
 
 
 def project(files: Mapping[str, str], *roots: str) -> Project:

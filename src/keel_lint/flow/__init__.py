@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from keel_lint.flow.calls import Calls
 from keel_lint.flow.transactions import Transactions
 
 if TYPE_CHECKING:
@@ -16,6 +17,11 @@ class Flow:
 
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
+
+    @cached_property
+    def calls(self) -> Calls:
+        """Which functions a function runs, and which run it."""
+        return Calls(self._jobs.project)
 
     @cached_property
     def transactions(self) -> Transactions:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 VALUE_LIMIT = 4000
+LOCAL_LIMIT = 300
 DEEP = 100
 LONGEST_NAME = 200
 _QUOTES = frozenset(b"\"'")
@@ -37,6 +38,7 @@ _PATTERNS = frozenset({
 })  # fmt: skip
 _PARAMETER_KINDS = {"list_splat_pattern": "vararg", "dictionary_splat_pattern": "kwarg"}
 _SEQUENCES = frozenset({"list", "tuple", "expression_list", "binary_operator", "set"})
+_OBJECTS = frozenset({"call", "await", "identifier", "attribute", "conditional_expression"})
 _LEAVES = frozenset({"identifier", "integer", "float", "true", "false", "none", "ellipsis", "pass_statement", "string_content"})
 
 
@@ -95,6 +97,7 @@ class _Builder:
         self.blocks: list[Block] = []
         self.calls: list[Call] = []
         self.assignments: list[Assignment] = []
+        self.locals: list[Assignment] = []
         self.bindings: dict[int, set[str]] = {}
         self.elsewhere: dict[int, set[str]] = {}
         self.exported: tuple[str, ...] | None = None
@@ -145,6 +148,7 @@ class _Builder:
             has_error,
             tuple(self.comments),
             self.deepest,
+            tuple(self.locals),
         )
 
     # -- the walk ---------------------------------------------------------------------------------------------------------
@@ -433,6 +437,7 @@ class _Builder:
         self.blocks.append(Block(items, node.children[0].type == "async", at.scope, at.block, node.start_byte, node.end_byte))
         self.push((body,), _At(at.scope, position, at.indents))
         self.push(clause.named_children, at)
+        self.enter(clause, at)
         return None
 
     def with_item(self, node: Node) -> tuple[str, str]:
@@ -441,13 +446,27 @@ class _Builder:
             value = value.named_children[0]
         return (self.dotted(value).removesuffix("()"), self.slice(value)) if value is not None else ("?", "")
 
+    def enter(self, node: Node, at: _At) -> None:
+        """Keep what `with value as name` binds."""
+        for pattern in node.named_children:
+            value = pattern.child_by_field_name("value")
+            target = value.child_by_field_name("alias") if value is not None and value.type == "as_pattern" else None
+            name = target.named_children[0] if target is not None and target.named_children else None
+            if (
+                value is not None
+                and name is not None
+                and name.type == "identifier"
+                and value.named_children[0].type in _OBJECTS
+            ):
+                self.keep_local(name, value.named_children[0], "", at)
+
     def call(self, node: Node, at: _At) -> None:
         function = node.child_by_field_name("function")
         callee = self.dotted(function)
         role = roles.of_call(callee)
         self.give_role(at.scope, role)
         name = callee.rpartition(".")[2]
-        kept = tuple(self.arguments(node)) if name in roles.KEPT_ARGUMENTS or roles.makes_application(name) else ()
+        kept = tuple(self.arguments(node)) if roles.keeps_arguments(callee) else ()
         if name == "partial" and kept:
             # `partial(task.delay, ...)`: what is called later is a dispatch.
             self.give_role(at.scope, roles.of_call(kept[0].text))
@@ -523,9 +542,20 @@ class _Builder:
         self.bind_pattern(at.scope, left)
         if left is not None and left.type in {"identifier", "attribute"} and self.keeps(left, at):
             self.keep_assignment(node, self.dotted(left), right, at)
+        elif left is not None and left.type == "identifier":
+            self.keep_local(left, right, self.field(node, "type"), at)
         elif left is not None and left.type == "subscript" and (target := self.setting_target(left)):
             self.keep_assignment(node, target, right, at)
         self.descend(node, at)
+
+    def keep_local(self, name: Node, value: Node | None, annotation: str, at: _At) -> None:
+        """Keep what a local name of a function is bound to, where that may be an object of a known class."""
+        if at.scope == MODULE or not (annotation or (value is not None and value.type in _OBJECTS)):
+            return
+        text = self.slice(value) if value is not None else ""
+        if value is not None and len(text) > LOCAL_LIMIT:
+            text = self.dotted(value)
+        self.locals.append(Assignment(self.slice(name), annotation, text, False, at.scope, name.start_byte, name.end_byte))
 
     def keeps(self, left: Node, at: _At) -> bool:
         return left.type == "attribute" or at.scope == MODULE or self.drafts[at.scope].kind == "class"

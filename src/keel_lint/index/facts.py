@@ -132,7 +132,9 @@ class Assignment(msgspec.Struct, frozen=True, array_like=True):
 class ModuleFacts(msgspec.Struct, frozen=True, array_like=True):
     """All that keel-lint remembers of one file. `bindings` are the names a function binds itself, by scope (parameters too).
 
-    `nesting` is how deep the syntax of the whole file nests, 0 where that is shallow.
+    `nesting` is how deep the syntax of the whole file nests, 0 where that is shallow. `locals` are the assignments to local
+    names of functions whose value may be an object: a call, a name or what a `with` gives (then `value` is its item); a longer
+    one is written as `Call.callee` is.
     """
 
     imports: tuple[Import, ...]
@@ -145,6 +147,7 @@ class ModuleFacts(msgspec.Struct, frozen=True, array_like=True):
     has_error: bool
     comments: tuple[tuple[int, int], ...] = ()
     nesting: int = 0
+    locals: tuple[Assignment, ...] = ()
 
 
 def assignments_of(facts: ModuleFacts, scope: int) -> tuple[Assignment, ...]:

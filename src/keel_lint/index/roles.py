@@ -29,10 +29,21 @@ _CALL_ROLES: dict[str, str] = {
 }
 
 KEPT_ARGUMENTS = frozenset({
-    *_CALL_ROLES, *TASK_DECORATORS, "add_defaults", "autodiscover_tasks", "from_mapping", "on_commit", "partial",
-    "register_task", "update",
+    *_CALL_ROLES, *TASK_DECORATORS, "RunPython", "Thread", "Timer", "add_defaults", "async_to_sync", "atomic",
+    "autodiscover_tasks", "begin", "connect", "from_mapping", "include", "on_commit", "partial", "path", "re_path", "register",
+    "register_task", "run_in_executor", "run_in_threadpool", "run_sync", "submit", "sync_to_async", "to_thread", "update",
+    "url",
 })  # fmt: skip
 """Calls whose arguments the index keeps as text."""
+
+KEPT_BUILTINS = frozenset({"filter", "map", "sorted", "reduce"})
+"""The same, for calls of the bare name: as a method it means something else."""
+
+
+def keeps_arguments(callee: str) -> bool:
+    """Whether the index keeps the arguments of a call of this dotted name."""
+    name = callee.rpartition(".")[2]
+    return name in KEPT_ARGUMENTS or callee in KEPT_BUILTINS or makes_application(name)
 
 
 def makes_application(name: str) -> bool:

@@ -1,0 +1,363 @@
+"""The call graph: which functions of the project a function runs, and which run it.
+
+An edge is a call, or a function handed by name to something that runs it. It is followed where it is sure what is called: plain
+functions, `self` and `cls` through the class and what inherits from it, `super()`, objects whose class is known, class and
+static methods, constructors. Nothing is computed before it is asked for. Callers are found by name: only files in which the
+name of a function stands are indexed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from keel_lint.flow.classes import Classes, Instance, Place
+from keel_lint.index.facts import MODULE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from keel_lint.index.facts import Argument, Call, Definition, ModuleFacts
+    from keel_lint.project import Project, Symbol
+
+How = Literal["call", "passed", "committed", "thread"]
+
+RUN_IT_HERE = frozenset({
+    "asgiref.sync.async_to_sync", "asyncio.run", "builtins.filter", "builtins.map", "builtins.sorted", "functools.partial",
+    "functools.reduce",
+})  # fmt: skip
+"""What runs, in the same thread and before it ends or a little later, a function that it is given first."""
+
+RUN_IN_THREADS = frozenset({
+    "anyio.to_thread.run_sync", "asgiref.sync.sync_to_async", "asyncio.to_thread", "fastapi.concurrency.run_in_threadpool",
+    "starlette.concurrency.run_in_threadpool", "threading.Thread", "threading.Timer",
+})  # fmt: skip
+"""What runs a function that it is given in another thread."""
+
+_METHODS_IN_THREADS = {"submit": 0, "run_in_executor": 1}
+_KEYWORDS = {"threading.Thread": "target", "threading.Timer": "function"}
+_POSITIONS = {"threading.Thread": 1, "threading.Timer": 1}
+ON_COMMIT = "django.db.transaction.on_commit"
+_CONSTRUCTORS = ("__init__", "__post_init__", "__new__")
+_CONTEXT = ("__enter__", "__aenter__")
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A place where a function is run.
+
+    `path`, `scope`, `block`, `start` and `end` are those of the call; `target` is the function that runs; `written` is how the
+    call is written. `how` is `call`, `passed` (handed to something that runs it at once), `committed` (handed to `on_commit`,
+    whose `alias` is given) or `thread`. `owner` is the class on whose instance a method runs, `on_self` says that this instance
+    is the caller's own.
+    """
+
+    path: str
+    scope: int
+    block: int
+    start: int
+    end: int
+    target: Place
+    written: str
+    how: How = "call"
+    owner: Place | None = None
+    on_self: bool = False
+    alias: str = ""
+
+
+@dataclass(frozen=True)
+class Called:
+    """What a call calls: a function of the project, and the class of the object where it is a method."""
+
+    target: Place
+    owner: Place | None = None
+    exact: bool = True
+    on_self: bool = False
+
+
+class Calls:
+    """The call graph of a project."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self.classes = Classes(project)
+
+    # -- what a call calls ------------------------------------------------------------------------------------------------
+
+    def called(self, path: str, call: Call) -> Called | None:
+        """The function of the project that a call calls; one on an object of which nothing is known is left unresolved."""
+        return self.named(path, call.callee, call.scope, call.start)
+
+    def named(self, path: str, callee: str, scope: int, start: int) -> Called | None:
+        """The same for a function that is named and not called; `start` is where that stands."""
+        key = ("called", path, callee, scope)
+        found = self._project.memo(key, lambda: self._named(path, callee, scope), None)
+        if found is not None:
+            return found
+        if "." in callee and "?" not in callee and self._is_of_unknown_object(path, callee, scope):
+            self._project.leave_unresolved(path, start)
+        return None
+
+    def _named(self, path: str, callee: str, scope: int) -> Called | None:
+        if callee.startswith("super()."):
+            return self._above(path, callee.removeprefix("super()."), scope)
+        symbol = self._project.resolve(path, callee, scope) if _is_name(callee) else None
+        if symbol is not None and symbol.state == "internal" and symbol.definition >= 0:
+            return self._of_symbol(path, callee, scope, symbol)
+        owner, _, name = callee.rpartition(".")
+        instance = self.classes.of(path, owner, scope) if owner and "[]" not in owner else None
+        return self._method(instance, name, on_self=owner in {"self", "cls"}) if instance is not None else None
+
+    def _of_symbol(self, path: str, callee: str, scope: int, symbol: Symbol) -> Called | None:
+        definition = self._project.facts(symbol.path).definitions[symbol.definition]
+        place = symbol.path, symbol.definition
+        if definition.kind == "class":
+            return self._constructor(place)
+        if definition.kind != "function":
+            return None
+        owner = callee.rpartition(".")[0]
+        # `Class.method()`: the class that is named, not the one whose method is inherited.
+        named = self._project.resolve(path, owner, scope) if owner and _is_method(self._project, place) else None
+        is_class = named is not None and named.state == "internal" and named.definition >= 0
+        return Called(place, (named.path, named.definition) if named is not None and is_class else None)
+
+    def _constructor(self, place: Place) -> Called | None:
+        for name in _CONSTRUCTORS:
+            found = self._project.method(*place, name)
+            if found is not None:
+                return Called(found, place)
+        return None
+
+    def _method(self, instance: Instance, name: str, *, on_self: bool) -> Called | None:
+        found = self._project.method(*instance.place, name)
+        return Called(found, instance.place, instance.exact, on_self) if found is not None else None
+
+    def _above(self, path: str, name: str, scope: int) -> Called | None:
+        owner = self.classes.round_function(path, scope)
+        if owner is None:
+            return None
+        found = next((place for place in self._project.methods(*owner, name) if _owner_of(self._project, place) != owner), None)
+        return Called(found, owner, exact=False, on_self=True) if found is not None else None
+
+    def _is_of_unknown_object(self, path: str, callee: str, scope: int) -> bool:
+        """Whether a method is called on an object of which nothing is known; not on one from outside the project."""
+        head = callee.partition(".")[0].removesuffix("()").removesuffix("[]")
+        if head in {"self", "cls", "super"}:
+            return False
+        return head.isidentifier() and self._project.resolve(path, head, scope).state in {"local", "unknown"}
+
+    # -- from a function outward ------------------------------------------------------------------------------------------
+
+    def callees(self, path: str, position: int) -> tuple[Edge, ...]:
+        """The functions of the project that the body of a function runs, in source order; what stands in functions and lambdas
+        inside it is theirs.
+        """
+        return self._project.memo(("callees", path, position), lambda: tuple(self._callees(path, position)), ())
+
+    def _callees(self, path: str, position: int) -> Iterator[Edge]:
+        for call in _Index.of(self._project.facts(path)).by_scope.get(position, ()):
+            found = self.called(path, call)
+            if found is not None:
+                yield _edge(path, call, found)
+            yield from self._passed(path, call)
+
+    def _passed(self, path: str, call: Call) -> Iterator[Edge]:
+        """The functions that a call runs because they are handed to it."""
+        for argument, how, alias in self._handed(path, call):
+            found = self._function(path, call, argument)
+            if found is not None:
+                yield _edge(path, call, found, argument.text, how, alias)
+
+    def _handed(self, path: str, call: Call) -> Iterator[tuple[Argument, How, str]]:
+        if not call.arguments:
+            return
+        last = call.callee.rpartition(".")[2]
+        at = _METHODS_IN_THREADS.get(last)
+        if at is not None:
+            yield from ((argument, "thread", "") for argument in _positional(call.arguments)[at : at + 1])
+            return
+        name = self._project.resolve(path, call.callee, call.scope).name if _is_name(call.callee) else ""
+        if name == ON_COMMIT:
+            yield from ((argument, "committed", _using(call)) for argument in _first(call.arguments, "func"))
+        elif name in RUN_IT_HERE:
+            yield from ((argument, "passed", "") for argument in call.arguments if argument.keyword in {"", "key"})
+        elif name in RUN_IN_THREADS:
+            found = _positional(call.arguments)[_POSITIONS.get(name, 0) :][:1]
+            keyword = _KEYWORDS.get(name, "func")
+            yield from ((argument, "thread", "") for argument in found or _first(call.arguments, keyword))
+
+    def _function(self, path: str, call: Call, argument: Argument) -> Called | None:
+        """The function that an argument names, or the lambda that it is."""
+        if argument.text.startswith("lambda"):
+            facts = self._project.facts(path)
+            inside = (
+                i for i, d in enumerate(facts.definitions) if d.name == "<lambda>" and argument.start <= d.start < argument.end
+            )
+            found = next(inside, None)
+            return Called((path, found)) if found is not None else None
+        if argument.text.startswith(("partial(", "functools.partial(")):
+            return None  # The call of `partial` has an edge of its own.
+        return self.named(path, argument.text, call.scope, argument.start) if _is_name(argument.text) else None
+
+    # -- from a function back ---------------------------------------------------------------------------------------------
+
+    def callers(self, path: str, position: int) -> tuple[Edge, ...]:
+        """The places of the project, test code aside, where a function is run."""
+        return self._project.memo(("callers", path, position), lambda: tuple(self._callers(path, position)), ())
+
+    def _callers(self, path: str, position: int) -> Iterator[Edge]:
+        facts = self._project.facts(path)
+        definition = facts.definitions[position]
+        if definition.kind != "function":
+            return
+        if definition.name == "<lambda>" or _is_nested(facts, definition):
+            yield from self._callers_inside(path, facts, definition, position)
+            return
+        for file in self._files_that_may_call(path, definition):
+            yield from self._callers_in(file, (path, position))
+
+    def _callers_inside(self, path: str, facts: ModuleFacts, definition: Definition, position: int) -> Iterator[Edge]:
+        """The callers of a nested function: they stand in the functions round it."""
+        outer = facts.definitions[definition.parent] if definition.parent != MODULE else None
+        for call in facts.calls:
+            if outer is None or outer.start <= call.start < outer.end:
+                yield from self._edges_to(path, call, (path, position), definition.name)
+
+    def _files_that_may_call(self, path: str, definition: Definition) -> Sequence[str]:
+        owner = definition.parent
+        if owner == MODULE or self._project.facts(path).definitions[owner].kind != "class":
+            return self._project.naming(definition.name)
+        name = definition.name
+        if name in _CONSTRUCTORS:
+            return tuple({file for family in self._family(path, owner) for file in self._project.naming(family)})
+        naming = self._project.naming(name)
+        own = {place[0] for place in (*self._project.mro(path, owner), *self._project.subclasses(path, owner))}
+        outside = {file for family in self._family(path, owner) for file in self._project.naming(family)}
+        return tuple(file for file in naming if file in own or file in outside)
+
+    def _family(self, path: str, owner: int) -> set[str]:
+        """The names of a class and of those that inherit from it."""
+        places = ((path, owner), *self._project.subclasses(path, owner))
+        return {self._project.facts(file).definitions[at].name for file, at in places}
+
+    def _callers_in(self, file: str, target: Place) -> Iterator[Edge]:
+        facts = self._project.try_facts(file)
+        if facts is None:
+            return
+        definition = self._project.facts(target[0]).definitions[target[1]]
+        index = _Index.of(facts)
+        for name in self._names_in(facts, target, definition):
+            for call in index.by_name.get(name, ()):
+                yield from self._edges_to(file, call, target, name)
+        for call in index.with_arguments:
+            yield from (edge for edge in self._passed(file, call) if self._may_run(edge, target) is not None)
+
+    def _names_in(self, facts: ModuleFacts, target: Place, definition: Definition) -> set[str]:
+        """The names under which a file may call a function: its own, and those that imports give it."""
+        names = {definition.name}
+        if definition.name in _CONSTRUCTORS:
+            names = self._family(target[0], definition.parent)
+        return names | {record.name for record in facts.imports if record.attribute in names}
+
+    def _edges_to(self, file: str, call: Call, target: Place, name: str) -> Iterator[Edge]:
+        if call.callee.rpartition(".")[2] == name:
+            found = self.called(file, call)
+            edge = _edge(file, call, found) if found is not None else None
+            run = self._may_run(edge, target) if edge is not None else None
+            if run is not None:
+                yield run
+        elif name == "<lambda>" or call.arguments:
+            yield from (edge for edge in self._passed(file, call) if edge.target == target)
+
+    def _may_run(self, edge: Edge, target: Place) -> Edge | None:
+        """The edge where it can run the target: as it says, or because the object is of a class that overrides the method."""
+        if edge.target == target:
+            return edge
+        owner = _owner_of(self._project, target)
+        if owner is None or edge.owner is None or edge.written.startswith("super()."):
+            return None
+        if self._project.facts(edge.target[0]).definitions[edge.target[1]].name != _name_of(self._project, target):
+            return None
+        is_above = edge.owner != owner and edge.owner in self._project.mro(*owner)
+        if not is_above or not edge.on_self:
+            return None
+        return Edge(
+            edge.path,
+            edge.scope,
+            edge.block,
+            edge.start,
+            edge.end,
+            target,
+            edge.written,
+            edge.how,
+            owner,
+            edge.on_self,
+            edge.alias,
+        )
+
+
+class _Index:
+    """The calls of one file by scope and by the last part of their names."""
+
+    _made: dict[int, tuple[ModuleFacts, _Index]] = {}  # noqa: RUF012 -- one table for all modules of the process
+
+    def __init__(self, facts: ModuleFacts) -> None:
+        self.by_scope: dict[int, list[Call]] = defaultdict(list)
+        self.by_name: dict[str, list[Call]] = defaultdict(list)
+        self.with_arguments = [call for call in facts.calls if call.arguments]
+        for call in facts.calls:
+            self.by_scope[call.scope].append(call)
+            self.by_name[call.callee.rpartition(".")[2]].append(call)
+
+    @classmethod
+    def of(cls, facts: ModuleFacts) -> _Index:
+        known = cls._made.get(id(facts))
+        if known is None or known[0] is not facts:
+            known = cls._made[id(facts)] = (facts, cls(facts))
+        return known[1]
+
+
+def _edge(path: str, call: Call, found: Called, written: str = "", how: How = "call", alias: str = "") -> Edge:
+    place = (path, call.scope, call.block, call.start, call.end)
+    return Edge(*place, found.target, written or call.callee, how, found.owner, found.on_self, alias)
+
+
+def _is_name(text: str) -> bool:
+    return text.replace(".", "").isidentifier()
+
+
+def _is_nested(facts: ModuleFacts, definition: Definition) -> bool:
+    return definition.parent != MODULE and facts.definitions[definition.parent].kind == "function"
+
+
+def _owner_of(project: Project, place: Place) -> Place | None:
+    """The class of a method."""
+    facts = project.facts(place[0])
+    parent = facts.definitions[place[1]].parent
+    return (place[0], parent) if parent != MODULE and facts.definitions[parent].kind == "class" else None
+
+
+def _is_method(project: Project, place: Place) -> bool:
+    return _owner_of(project, place) is not None
+
+
+def _name_of(project: Project, place: Place) -> str:
+    return project.facts(place[0]).definitions[place[1]].name
+
+
+def _positional(arguments: Sequence[Argument]) -> list[Argument]:
+    return [argument for argument in arguments if not argument.keyword]
+
+
+def _first(arguments: Sequence[Argument], keyword: str) -> list[Argument]:
+    """The first positional argument, else the one of this keyword."""
+    return (_positional(arguments) or [argument for argument in arguments if argument.keyword == keyword])[:1]
+
+
+def _using(call: Call) -> str:
+    """The alias that `on_commit` is given, as source; empty for the default one."""
+    given = [argument.text for argument in call.arguments if argument.keyword == "using"] or [
+        argument.text for argument in _positional(call.arguments)[1:2]
+    ]
+    return "" if not given or given[0] in {"None", '"default"', "'default'"} else given[0]

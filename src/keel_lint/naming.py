@@ -1,0 +1,97 @@
+"""Which files name an identifier, so that the callers of a function are found without indexing the project.
+
+Every file is taken apart once, when a name is first asked for; the answers are kept with the digests of the files, so that a
+later run takes apart only the files that have changed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from keel_lint.discovery import identifiers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+
+class _Known(msgspec.Struct, array_like=True):
+    """The answers of an earlier run: for each name the positions of the files that held it, whose digests were these."""
+
+    paths: list[str]
+    digests: list[bytes]
+    names: dict[str, list[int]]
+
+
+class Naming:
+    """Answers which of some files name an identifier."""
+
+    def __init__(
+        self, paths: Sequence[str], read: Callable[[str], bytes], digest: Callable[[str], bytes], blob: bytes | None = None
+    ) -> None:
+        """`read` and `digest` give a file's content and its digest, and may raise `OSError`; `blob` is of an earlier run."""
+        self._paths = paths
+        self._read = read
+        self._digest = digest
+        self._sets: dict[str, frozenset[bytes]] = {}
+        self._answers: dict[str, tuple[str, ...]] = {}
+        self._known = _decoded(blob)
+        self._digests = {path: self._digest_of(path) for path in paths} if self._known.paths else {}
+        known = dict(zip(self._known.paths, self._known.digests, strict=True))
+        self._unchanged = frozenset(path for path, digest in self._digests.items() if known.get(path) == digest)
+
+    def files(self, name: str) -> tuple[str, ...]:
+        """The files in which the identifier stands, in code or not, sorted."""
+        answer = self._answers.get(name)
+        if answer is None:
+            answer = self._answers[name] = tuple(sorted(self._search(name)))
+        return answer
+
+    def _search(self, name: str) -> Iterable[str]:
+        wanted = name.encode()
+        known = self._known.names.get(name)
+        if known is None:
+            return (path for path in self._paths if wanted in self._identifiers(path))
+        changed = (path for path in self._paths if path not in self._unchanged and wanted in self._identifiers(path))
+        held = (self._known.paths[position] for position in known)
+        return {*changed, *(path for path in held if path in self._unchanged)}
+
+    def _identifiers(self, path: str) -> frozenset[bytes]:
+        found = self._sets.get(path)
+        if found is None:
+            try:
+                found = identifiers(self._read(path))
+            except OSError:
+                found = frozenset()
+            self._sets[path] = found
+        return found
+
+    def _digest_of(self, path: str) -> bytes:
+        try:
+            return self._digest(path)
+        except OSError:
+            return b""
+
+    def blob(self, names: Iterable[str]) -> bytes | None:
+        """The answers for these names and for those of earlier runs, to be kept; `None` where they are kept already."""
+        wanted = {*names, *self._known.names}
+        if wanted == self._known.names.keys() and len(self._unchanged) == len(self._paths) == len(self._known.paths):
+            return None
+        positions = {path: position for position, path in enumerate(self._paths)}
+        digests = [self._digest_of(path) for path in self._paths]
+        answers = {name: [positions[path] for path in self.files(name)] for name in sorted(wanted)}
+        try:
+            return msgspec.msgpack.encode(_Known(list(self._paths), digests, answers))
+        except UnicodeEncodeError:  # a file name that is not UTF-8
+            return None
+
+
+def _decoded(blob: bytes | None) -> _Known:
+    try:
+        known = msgspec.msgpack.decode(blob, type=_Known) if blob is not None else None
+    except msgspec.DecodeError:
+        known = None
+    if known is None or len(known.paths) != len(known.digests):
+        return _Known([], [], {})
+    return known
