@@ -2,8 +2,13 @@
 
 ## What it does
 Finds `.delay()`, `.apply_async()` and `send_task()` that run while a Django transaction is open: inside a `with
-transaction.atomic()` block, in a function under `@transaction.atomic`, in a nested function that is called there, and under
-the context managers and decorators that a project builds on `atomic`. The path says where the transaction is opened.
+transaction.atomic()` block, in a function under `@transaction.atomic`, in whatever is called from there at any depth, and
+under the context managers and decorators that a project builds on `atomic`. Django opens transactions too: round every
+request with `ATOMIC_REQUESTS`, round what the admin saves, round `get_or_create()` and `update_or_create()`, round a
+migration. The path says where the transaction is opened and how the call gets there.
+
+A call that passes a constant is followed only where it leads: `save(notify=False)` does not reach what stands under `if
+notify`.
 
 ## Why is this bad?
 The message leaves at once, the rows only when the transaction commits. A worker that is quicker than the commit looks for a
@@ -100,6 +105,104 @@ def record(kind):
         count_event.delay(event.pk)  # KEL101
 ```
 
+### In what is called from there
+```python title="shop/views.py"
+from django.db import transaction
+
+from shop.services import OrderService
+
+
+def checkout(request):
+    with transaction.atomic():
+        OrderService(request.user).place(request.POST["cart"])
+```
+```python title="shop/services.py"
+from shop.models import Order
+from shop.tasks import send_receipt
+
+
+class OrderService:
+    def __init__(self, user):
+        self.user = user
+
+    def place(self, cart_id):
+        order = Order.objects.create(user=self.user, cart_id=cart_id)
+        self.announce(order)
+
+    def announce(self, order):
+        send_receipt.delay(order.pk)  # KEL101
+```
+```python title="shop/tasks.py"
+from celery import shared_task
+
+
+@shared_task
+def send_receipt(order_id):
+    print(order_id)
+```
+
+### In a request, with `ATOMIC_REQUESTS`
+```python title="shop/settings.py"
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": "shop",
+        "ATOMIC_REQUESTS": True,
+    }
+}
+```
+```python title="shop/api.py"
+from celery import shared_task
+from rest_framework.viewsets import ModelViewSet
+
+
+@shared_task
+def send_receipt(order_id):
+    print(order_id)
+
+
+class OrderViewSet(ModelViewSet):
+    def perform_create(self, serializer):
+        order = serializer.save()
+        send_receipt.delay(order.pk)  # KEL101
+```
+
+### In Django's admin
+```python
+from celery import shared_task
+from django.contrib import admin
+
+
+@shared_task
+def refresh_price_list(product_id):
+    print(product_id)
+
+
+class ProductAdmin(admin.ModelAdmin):
+    def save_model(self, request, obj, form, change):
+        super().save_model(request, obj, form, change)
+        refresh_price_list.delay(obj.pk)  # KEL101
+```
+
+### Waiting for the wrong database
+```python
+from celery import shared_task
+from django.db import transaction
+
+from shop.models import Event
+
+
+@shared_task
+def count_event(event_id):
+    print(event_id)
+
+
+def record(kind):
+    with transaction.atomic(using="events"):
+        event = Event.objects.create(kind=kind)
+        count_event.delay_on_commit(event.pk)  # KEL101
+```
+
 ## Use instead
 ### Celery's own method
 `delay_on_commit` waits for the commit of the default database and is dropped on rollback. Outside a transaction it publishes
@@ -163,6 +266,121 @@ def place_order(cart):
     send_receipt.delay(order.pk)
 ```
 
+### A callback of the object, a callback of the project
+```python title="shop/commit.py"
+from functools import wraps
+
+from django.db import transaction
+
+
+def after_commit(function):
+    @wraps(function)
+    def registered(*args, **kwargs):
+        transaction.on_commit(lambda: function(*args, **kwargs))
+
+    return registered
+```
+```python title="shop/orders.py"
+from functools import partial
+
+from celery import shared_task
+from django.db import transaction
+
+from shop.commit import after_commit
+from shop.models import Order
+
+
+@shared_task
+def send_receipt(order_id):
+    print(Order.objects.get(pk=order_id))
+
+
+@after_commit
+def announce(order_id):
+    send_receipt.delay(order_id)
+
+
+class Checkout:
+    @transaction.atomic
+    def place(self, cart):
+        self.order = Order.objects.create(total=cart.total)
+        transaction.on_commit(self.send)
+        transaction.on_commit(partial(self.send))
+        announce(self.order.pk)
+
+    def send(self):
+        send_receipt.delay(self.order.pk)
+```
+
+### A flag that says no
+```python
+from celery import shared_task
+from django.db import transaction
+
+from shop.models import Order
+
+
+@shared_task
+def send_receipt(order_id):
+    print(Order.objects.get(pk=order_id))
+
+
+def place_order(cart, *, notify=True):
+    order = Order.objects.create(total=cart.total)
+    if notify:
+        send_receipt.delay(order.pk)
+
+
+def import_orders(carts):
+    with transaction.atomic():
+        for cart in carts:
+            place_order(cart, notify=False)
+```
+
+### A view outside the transaction
+```python title="shop/settings.py"
+DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "ATOMIC_REQUESTS": True}}
+```
+```python title="shop/views.py"
+from celery import shared_task
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+
+
+@shared_task
+def refresh(feed_id):
+    print(feed_id)
+
+
+@transaction.non_atomic_requests
+@login_required
+def refresh_feed(request, feed_id):
+    refresh.delay(feed_id)
+```
+
+### Another thread, another connection
+```python
+from threading import Thread
+
+from celery import shared_task
+from django.db import transaction
+
+
+@shared_task
+def refresh(feed_id):
+    print(feed_id)
+
+
+def start(feed_id):
+    refresh.delay(feed_id)
+
+
+def import_feed(feed):
+    with transaction.atomic():
+        feed.save()
+        Thread(target=start, args=[feed.parent_id]).start()
+```
+
 ### A base class that waits
 ```python
 from celery import Task, shared_task
@@ -194,8 +412,8 @@ for another one, for tasks whose class does not have it, and for Celery before 5
 `transaction.on_commit(partial(...))`, which binds the arguments where the call stood.
 
 ## Known missed alarms
-Transactions that another function opens round its call of this one, those of `ATOMIC_REQUESTS` and of Django's admin, an
-`ExitStack`, `set_autocommit(False)`, and a task under a name that cannot be followed.
+Calls on objects whose class cannot be told (they are counted), functions called through `getattr` or a table, an `ExitStack`,
+`set_autocommit(False)`, and a task under a name that cannot be followed.
 
 ## Options
 None.
@@ -210,19 +428,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import libcst as cst
-
-from keel_lint.jobs.deferral import has_on_commit, is_deferred
-from keel_lint.rule import Rule
+from keel_lint_celery._in_transaction import DispatchInTransaction
 
 if TYPE_CHECKING:
-    from keel_lint.fixing import FixBuilder
-    from keel_lint.flow.transactions import OpenTransaction
-    from keel_lint.glance import Glance
-    from keel_lint.jobs.dispatches import Dispatch
+    from keel_lint.flow.atomic import OpenTransaction
 
 
-class DelayInAtomic(Rule):
+class DelayInAtomic(DispatchInTransaction):
     """Finds dispatches that run inside an open transaction."""
 
     code = "KEL101"
@@ -235,69 +447,6 @@ class DelayInAtomic(Rule):
     proof = "PENDING"
 
     @classmethod
-    def may_find(cls, glance: Glance) -> bool:
-        """Whether a call of the definition dispatches in an open transaction."""
-        found = ((call, glance.jobs.dispatches.of(glance.path, call)) for call in glance.calls)
-        return any(
-            dispatch is not None and glance.flow.transactions.round_call(glance.path, call) is not None
-            for call, dispatch in found
-        )
-
-    def visit_Call(self, node: cst.Call) -> None:
-        """Judge a call that may be a dispatch."""
-        fact = self.definition.call_fact(node)
-        dispatch = self.definition.jobs.dispatches.of(self.definition.path, fact) if fact is not None else None
-        if fact is None or dispatch is None or is_deferred(self.definition.jobs, dispatch):
-            return
-        opened = self.definition.flow.transactions.round_call(self.definition.path, fact)
-        # A replica is only read: no commit is waited for there.
-        if opened is None or "replica" in opened.alias.lower():
-            return
-        short = not opened.alias and has_on_commit(self.definition.jobs, dispatch)
-        instead = _instead(node, dispatch, opened, short)
-        message = (
-            f"`{dispatch.shown}` is published before the transaction commits: a quick worker gets DoesNotExist, "
-            f"and after a rollback the task still runs; write `{instead}`"
-        )
-        self.report(node, message, fix=self._fix(node, dispatch, opened, short), hops=opened.hops)
-
-    def _fix(self, node: cst.Call, dispatch: Dispatch, opened: OpenTransaction, short: bool) -> FixBuilder | None:
-        if not isinstance(self.definition.parent(node), cst.Expr) or not _can_spell(opened):
-            return None
-        builder = self.definition.fix("Publish when the transaction has committed", "unsafe")
-        if short and isinstance(node.func, cst.Attribute):
-            builder.replace(node.func.attr, f"{dispatch.method}_on_commit")
-            return builder
-        return self._with_partial(builder, node, opened)
-
-    def _with_partial(self, builder: FixBuilder, node: cst.Call, opened: OpenTransaction) -> FixBuilder | None:
-        """`on_commit(partial(task.delay, ...))` with the arguments as they are written, comments and line breaks too."""
-        if any(isinstance(argument.value, cst.GeneratorExp) and not argument.value.lpar for argument in node.args):
-            return None
-        using = f", using={opened.alias}" if opened.alias else ""
-        on_commit = f"{builder.name('django.db.transaction', node)}.on_commit"
-        start, end = self.definition.span(node)
-        if not node.args:
-            builder.insert(start, f"{on_commit}(")
-            builder.replace_span(self.definition.span(node.func)[1], end, f"{using})")
-            return builder
-        text = self.definition.source.text
-        opening = text.index(b"(", self.definition.span(node.func)[1])
-        gap = "" if text[opening + 1 : opening + 2] in {b"\n", b"\r"} else " "
-        builder.insert(start, f"{on_commit}({builder.name('functools.partial', node)}(")
-        builder.replace_span(opening, opening + 1, f",{gap}")
-        builder.insert(end, f"{using})")
-        return builder
-
-
-def _can_spell(opened: OpenTransaction) -> bool:
-    """Whether the alias means the same at the dispatch as where the transaction is opened."""
-    return not opened.alias or opened.alias[0] in "\"'" or len(opened.hops) == 1
-
-
-def _instead(node: cst.Call, dispatch: Dispatch, opened: OpenTransaction, short: bool) -> str:
-    if short:
-        return f"{dispatch.target}.{dispatch.method}_on_commit(...)"
-    using = f", using={opened.alias}" if opened.alias else ""
-    called = f"{dispatch.target}.{dispatch.method}".replace("()", "(...)")
-    return f"transaction.on_commit(partial({called}, ...){using})" if node.args else f"transaction.on_commit({called}{using})"
+    def speaks_of(cls, opened: OpenTransaction) -> bool:
+        """Whether the way to the dispatch leads through no signal: those are KEL121's."""
+        return not opened.by_signal

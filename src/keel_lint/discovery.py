@@ -6,6 +6,7 @@ A path inside a project is a string: relative to the project's root, with `/` be
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import stat
@@ -553,7 +554,7 @@ def read_and_search(root: Path, entries: Sequence[FileEntry], *, digests: bool =
 
 def identifiers(raw: bytes) -> frozenset[bytes]:
     """The identifiers and keywords that stand in a file, in code or not."""
-    return frozenset(raw.translate(_ONLY_IDENTIFIERS).split())
+    return frozenset(raw.removeprefix(codecs.BOM_UTF8).translate(_ONLY_IDENTIFIERS).split())
 
 
 def _look_into(root: Path, entries: Sequence[FileEntry], look: Callable[[bytes], bytes], width: int) -> dict[str, bytes]:

@@ -212,15 +212,20 @@ class Project:
             self._store.save(path, self._files.hash(path), facts)
         return facts
 
+    def raw(self, path: str) -> bytes:
+        """The bytes of a file; none where it cannot be read."""
+        self.note("file", path)
+        try:
+            return self._files.raw(path)
+        except OSError:
+            return b""
+
     def mentions(self, path: str, words: frozenset[bytes]) -> bool:
         """Whether one of the words stands anywhere in a file: cheap, where indexing it may not be worth the time."""
         self.note("file", path)
         key = (path, words)
         if key not in self._mentions:
-            try:
-                raw = self._files.raw(path)
-            except OSError:
-                raw = b""
+            raw = self.raw(path)
             self._mentions[key] = any(word in raw for word in words)
         return self._mentions[key]
 

@@ -26,4 +26,4 @@ class Flow:
     @cached_property
     def transactions(self) -> Transactions:
         """Which calls run inside an open database transaction."""
-        return Transactions(self._jobs.project)
+        return Transactions(self._jobs.project, self.calls)

@@ -8,6 +8,7 @@ name of a function stands are indexed.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 How = Literal["call", "passed", "committed", "thread"]
 
 RUN_IT_HERE = frozenset({
-    "asgiref.sync.async_to_sync", "asyncio.run", "builtins.filter", "builtins.map", "builtins.sorted", "functools.partial",
-    "functools.reduce",
+    "asgiref.sync.async_to_sync", "asyncio.run", "builtins.filter", "builtins.map", "builtins.sorted", "functools.reduce",
 })  # fmt: skip
 """What runs, in the same thread and before it ends or a little later, a function that it is given first."""
 
@@ -38,9 +38,17 @@ RUN_IN_THREADS = frozenset({
 _METHODS_IN_THREADS = {"submit": 0, "run_in_executor": 1}
 _KEYWORDS = {"threading.Thread": "target", "threading.Timer": "function"}
 _POSITIONS = {"threading.Thread": 1, "threading.Timer": 1}
+_PARTIAL = re.compile(r"((?:\w+\.)*partial)\(\s*((?:\w+\.)*\w+)\s*[,)]")
 ON_COMMIT = "django.db.transaction.on_commit"
 _CONSTRUCTORS = ("__init__", "__post_init__", "__new__")
-_CONTEXT = ("__enter__", "__aenter__")
+_COMMON = frozenset({name for kind in (str, bytes, list, dict, set, object, int) for name in dir(kind)} | {
+    "all", "apply", "call", "cancel", "check", "clean", "close", "commit", "connect", "create", "delete", "emit", "execute",
+    "filter", "first", "flush", "get_or_create", "handle", "init", "load", "log", "notify", "open", "parse", "perform",
+    "process", "publish", "put", "read", "render", "reset", "run", "save", "send", "set", "setup", "start", "stop", "submit",
+    "sync", "validate", "write",
+})  # fmt: skip
+"""Names of methods that say nothing of the class."""
+_SHORTEST = 4
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ class Edge:
     `path`, `scope`, `block`, `start` and `end` are those of the call; `target` is the function that runs; `written` is how the
     call is written. `how` is `call`, `passed` (handed to something that runs it at once), `committed` (handed to `on_commit`,
     whose `alias` is given) or `thread`. `owner` is the class on whose instance a method runs, `on_self` says that this instance
-    is the caller's own.
+    is the caller's own. `fires` says that the call saves or creates a row, and that Django runs the function for that.
     """
 
     path: str
@@ -64,6 +72,7 @@ class Edge:
     owner: Place | None = None
     on_self: bool = False
     alias: str = ""
+    fires: Literal["", "created", "saved"] = ""
 
 
 @dataclass(frozen=True)
@@ -196,8 +205,10 @@ class Calls:
             )
             found = next(inside, None)
             return Called((path, found)) if found is not None else None
-        if argument.text.startswith(("partial(", "functools.partial(")):
-            return None  # The call of `partial` has an edge of its own.
+        partial = _PARTIAL.match(argument.text)
+        if partial is not None:
+            is_partial = self._project.resolve(path, partial[1], call.scope).name == "functools.partial"
+            return self.named(path, partial[2], call.scope, argument.start) if is_partial else None
         return self.named(path, argument.text, call.scope, argument.start) if _is_name(argument.text) else None
 
     # -- from a function back ---------------------------------------------------------------------------------------------
@@ -232,9 +243,46 @@ class Calls:
         if name in _CONSTRUCTORS:
             return tuple({file for family in self._family(path, owner) for file in self._project.naming(family)})
         naming = self._project.naming(name)
+        if self._is_the_only(path, definition):
+            return naming
         own = {place[0] for place in (*self._project.mro(path, owner), *self._project.subclasses(path, owner))}
         outside = {file for family in self._family(path, owner) for file in self._project.naming(family)}
         return tuple(file for file in naming if file in own or file in outside)
+
+    def _is_the_only(self, path: str, definition: Definition) -> bool:
+        """Whether every function of the project that has the name of a method is one of the method's family of classes."""
+        key = ("the only", path, definition.parent, definition.name)
+        return self._project.memo(key, lambda: self._is_alone(path, definition), recursive=False)
+
+    def _is_alone(self, path: str, definition: Definition) -> bool:
+        if definition.name in _COMMON or definition.name.startswith("__"):
+            return False
+        relatives = self._relatives(path, definition.parent)
+        return all((file, parent) in relatives for file, parent in self._defining(definition.name))
+
+    def _defining(self, name: str) -> Iterator[Place]:
+        """Where the functions of a name stand: the file and the position of what is round them."""
+        pattern = re.compile(rf"\bdef[ \t]+{re.escape(name)}\b".encode())
+        for file in self._project.naming(name):
+            facts = self._project.try_facts(file) if pattern.search(self._project.raw(file)) else None
+            for definition in facts.definitions if facts is not None else ():
+                if definition.name == name:
+                    yield file, definition.parent
+
+    def _relatives(self, path: str, owner: int) -> frozenset[Place]:
+        """A class, what inherits from it, and all that these inherit from."""
+        below = {(path, owner), *self._project.subclasses(path, owner)}
+        return frozenset(place for one in below for place in self._project.mro(*one))
+
+    def _looks_alike(self, call: Call, owner: Place) -> bool:
+        """Whether the variable on which a method is called has the name of one of the method's family of classes.
+
+        `order.fulfill()` for `PaidOrder.fulfill`, where no other class of the project has a method `fulfill`: too little is
+        known of such a call to say what it calls, and yet no person would doubt it.
+        """
+        variable = call.callee.rpartition(".")[0].rpartition(".")[2].removesuffix("()").replace("_", "").lower()
+        names = (self._project.facts(path).definitions[at].name.lower() for path, at in self._relatives(*owner))
+        return len(variable) >= _SHORTEST and any(variable in name for name in names)
 
     def _family(self, path: str, owner: int) -> set[str]:
         """The names of a class and of those that inherit from it."""
@@ -262,13 +310,22 @@ class Calls:
 
     def _edges_to(self, file: str, call: Call, target: Place, name: str) -> Iterator[Edge]:
         if call.callee.rpartition(".")[2] == name:
-            found = self.called(file, call)
-            edge = _edge(file, call, found) if found is not None else None
-            run = self._may_run(edge, target) if edge is not None else None
+            found = self.called(file, call) or self._presumed(file, call, target)
+            run = self._may_run(_edge(file, call, found), target) if found is not None else None
             if run is not None:
                 yield run
         elif name == "<lambda>" or call.arguments:
             yield from (edge for edge in self._passed(file, call) if edge.target == target)
+
+    def _presumed(self, file: str, call: Call, target: Place) -> Called | None:
+        """The method that a call on an object of which nothing is known calls all the same, by its name and the object's."""
+        definition = self._project.facts(target[0]).definitions[target[1]]
+        owner = _owner_of(self._project, target)
+        if owner is None or call.callee.rpartition(".")[2] != definition.name:
+            return None
+        if not (self._is_of_unknown_object(file, call.callee, call.scope) and self._is_the_only(target[0], definition)):
+            return None
+        return Called(target, owner, exact=False) if self._looks_alike(call, owner) else None
 
     def _may_run(self, edge: Edge, target: Place) -> Edge | None:
         """The edge where it can run the target: as it says, or because the object is of a class that overrides the method."""

@@ -1,208 +1,188 @@
-"""Open database transactions: which calls run inside one.
+"""Open database transactions: which calls can run inside one, and the way from the transaction to the call.
 
-A transaction is opened by `django.db.transaction.atomic` as a block or a decorator, or by a project's own context manager or
-decorator built on it. Code in a nested function or lambda runs when that function is called: in the transaction only where it
-is called there.
-Source: https://docs.djangoproject.com/en/stable/topics/db/transactions/#controlling-transactions-explicitly
+A call runs in a transaction where a block or decorator round it opens one, or where the function it stands in is called in one,
+at any depth. Code in a nested function or lambda runs when that function is called. A transaction ends at the thread: another
+one has its own connection. What `on_commit` is given runs after the transaction of its alias.
+Source: https://docs.djangoproject.com/en/stable/topics/db/transactions/
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from keel_lint.finding import Hop
-from keel_lint.index.facts import MODULE, Argument, Block, Call, Decorator, Definition, ModuleFacts
+from keel_lint.flow.atomic import Atomic, OpenTransaction
+from keel_lint.flow.branches import Branches, Known
+from keel_lint.flow.frameworks import Frameworks
+from keel_lint.index.facts import MODULE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from keel_lint.project import Project, Symbol
+    from keel_lint.finding import Hop
+    from keel_lint.flow.calls import Calls, Edge
+    from keel_lint.flow.classes import Place
+    from keel_lint.index.facts import Call, Definition
+    from keel_lint.project import Project
 
-ATOMIC = frozenset({"django.db.transaction.atomic", "django.db.transaction.Atomic", "django.db.transaction.commit_on_success"})
-METHOD_DECORATOR = "django.utils.decorators.method_decorator"
-CONTEXT_MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
-HANDLERS = frozenset({"get", "post", "put", "patch", "delete", "form_valid"})
+_DEFERRING = ("on_commit", "after_commit")
 
 
 @dataclass(frozen=True)
-class OpenTransaction:
-    """An open transaction round a call: the source of its alias (empty: the default one) and the hops from it to the call."""
+class _Step:
+    """A function on the way back, and the way from it to the call: the edges, and where the call stands.
 
-    alias: str
-    hops: tuple[Hop, ...]
+    `owner` is the class of the object on which it runs, as far as that is known.
+    """
+
+    path: str
+    position: int
+    owner: Place | None
+    way: tuple[Edge, ...]
+    end: int
 
 
 class Transactions:
     """Answers whether a call can run inside an open transaction."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, calls: Calls) -> None:
         self._project = project
+        self._calls = calls
+        self._atomic = Atomic(project)
+        self._frameworks = Frameworks(project, self._atomic)
+        self._branches = Branches(project)
 
-    def round_call(self, path: str, call: Call) -> OpenTransaction | None:
-        """The transaction that is open when `call` runs, or `None` where none is known to be."""
-        facts = self._project.facts(path)
-        return self._in_blocks(path, facts, call.block) or self._round_scope(path, facts, call.scope, frozenset())
+    def round_call(self, path: str, call: Call, alias: str | None = None) -> OpenTransaction | None:
+        """The nearest transaction that can be open when `call` runs, or `None` where none is known to be.
 
-    def _round_scope(self, path: str, facts: ModuleFacts, scope: int, seen: frozenset[int]) -> OpenTransaction | None:
-        """The transaction in which a function's body runs: its decorator's, or the one round a call of a nested function."""
-        if scope == MODULE or scope in seen:
+        With `alias` (as source; empty for the default database) only those of that database count.
+        """
+        for opened in self._atomic.round_block(path, call.block):
+            if alias is None or opened.alias == alias:
+                return opened
+            if opened.durable:
+                return None
+        if call.scope == MODULE:
             return None
-        definition = facts.definitions[scope]
+        key = ("transaction round", path, call.scope, call.start, alias)
+        return self._project.memo(key, lambda: self._round_function(path, call, alias), None)
+
+    def _round_function(self, path: str, call: Call, alias: str | None) -> OpenTransaction | None:
+        """The transaction with the shortest way to a call: breadth first, so that cycles and orders do not matter."""
+        waiting = deque([_Step(path, call.scope, None, (), call.start)])
+        seen: set[tuple[str, int, Place | None]] = set()
+        while waiting:
+            step = waiting.popleft()
+            key = (step.path, step.position, step.owner)
+            if key in seen:
+                continue
+            seen.add(key)
+            opened = self._opened_at(step)
+            if opened is not None and (alias is None or opened.alias == alias):
+                return self._seen_from(opened, step)
+            if (opened is not None and opened.durable) or self._waits_for_commit(step.path, step.position):
+                continue
+            for above, found in self._above(step, alias):
+                if found is not None:
+                    return self._seen_from(found, above)
+                waiting.append(above)
+        return None
+
+    def _seen_from(self, opened: OpenTransaction, step: _Step) -> OpenTransaction:
+        """A transaction that is open round a function, seen from the call at the end of the way."""
+        by_signal = opened.by_signal or any(self._is_signal(edge) for edge in step.way)
+        return replace(opened.then(*self._hops(step.way)), by_signal=by_signal)
+
+    def _is_signal(self, edge: Edge) -> bool:
+        """Whether Django runs a function because of a signal, and not as the `save` of the model."""
+        return bool(edge.fires) and self._project.facts(edge.target[0]).definitions[edge.target[1]].name != "save"
+
+    def _opened_at(self, step: _Step) -> OpenTransaction | None:
+        definition = self._project.facts(step.path).definitions[step.position]
         if definition.kind != "function":
             return None
-        opened = self._by_decorator(path, definition)
-        if opened is not None:
-            return opened
-        for call in self._local_calls(facts, definition):
-            opened = self._in_blocks(path, facts, call.block) or self._round_scope(path, facts, call.scope, seen | {scope})
-            if opened is not None:
-                hop = self._hop(path, call.start, call.end, f"calls `{definition.name}`")
-                return OpenTransaction(opened.alias, (*opened.hops, hop))
-        return None
+        opened = self._atomic.by_decorator(step.path, definition)
+        return opened or self._frameworks.round_function(step.path, step.position)
 
-    def _local_calls(self, facts: ModuleFacts, nested: Definition) -> Iterator[Call]:
-        """The calls of a nested function by its name, in the functions round it."""
-        if nested.parent == MODULE or facts.definitions[nested.parent].kind != "function":
-            return
-        outer = facts.definitions[nested.parent]
-        for call in facts.calls:
-            if call.callee == nested.name and outer.start <= call.start < outer.end:
-                yield call
-
-    def _by_decorator(self, path: str, definition: Definition) -> OpenTransaction | None:
-        """The transaction that a decorator opens. The one round an `async def` ends before its body runs."""
-        if definition.is_async:
-            return None
-        for decorator in definition.decorators:
-            opened = self._decorated_with(path, decorator, definition.parent)
-            if opened is not None:
-                return opened
-        return self._by_class(path, definition)
-
-    def _decorated_with(self, path: str, decorator: Decorator, scope: int) -> OpenTransaction | None:
-        hop = self._hop(path, decorator.start, decorator.end, f"`{decorator.callee}` opens a transaction")
-        if decorator.callee:
-            symbol = self._project.resolve(path, decorator.callee, scope)
-            if symbol.name in ATOMIC:
-                return OpenTransaction(_alias(_text_of(decorator.arguments or ())), (hop,))
-            if symbol.name == METHOD_DECORATOR and decorator.arguments:
-                inner, _, rest = decorator.arguments[0].text.partition("(")
-                is_atomic = self._project.resolve(path, inner, scope).name in ATOMIC
-                return OpenTransaction(_alias(rest), (hop,)) if is_atomic else None
-            return self._through(symbol, self._decorator(symbol), path, decorator.start, decorator.end)
-        return None
-
-    def _by_class(self, path: str, definition: Definition) -> OpenTransaction | None:
-        """`@method_decorator(atomic, name="dispatch")` on the class of a view."""
-        if definition.parent == MODULE:
-            return None
-        owner = self._project.facts(path).definitions[definition.parent]
-        for decorator in owner.decorators if owner.kind == "class" else ():
-            name = next((a.text.strip("\"'") for a in decorator.arguments or () if a.keyword == "name"), "")
-            if name == definition.name or (name == "dispatch" and definition.name in HANDLERS):
-                opened = self._decorated_with(path, decorator, owner.parent)
-                if opened is not None:
-                    return opened
-        return None
-
-    def _in_blocks(self, path: str, facts: ModuleFacts, position: int) -> OpenTransaction | None:
-        """The innermost `with` round a call that opens a transaction."""
-        while position != -1:
-            block = facts.blocks[position]
-            opened = self._opened_by(path, block)
-            if opened is not None:
-                return opened
-            position = block.parent
-        return None
-
-    def _opened_by(self, path: str, block: Block) -> OpenTransaction | None:
-        for callee, text in block.items:
-            if callee == "?":
+    def _above(self, step: _Step, alias: str | None) -> Iterator[tuple[_Step, OpenTransaction | None]]:
+        """The places that run a function, each with the transaction that is open there, if one is."""
+        for edge, own in self._edges(step):
+            if edge.how == "thread" or (edge.how == "committed" and not self._runs_at_once(edge)):
                 continue
-            end = block.start + len(f"with {text}".encode())
-            symbol = self._project.resolve(path, callee, block.scope)
-            if symbol.name in ATOMIC:
-                hop = self._hop(path, block.start, end, f"`{callee}` opens a transaction")
-                return OpenTransaction(_alias(text.partition("(")[2]), (hop,))
-            opened = self._through(symbol, self._context_manager(symbol), path, block.start, end)
-            if opened is not None:
-                return opened
-        return None
+            above = self._step(step, edge)
+            if not self._is_passable(above):
+                continue
+            opened = [*([own] if own is not None else []), *self._atomic.round_block(edge.path, edge.block)]
+            fits = next((one for one in opened if alias is None or one.alias == alias), None)
+            if fits is not None or (edge.scope != MODULE and not any(one.durable for one in opened)):
+                yield above, fits
 
-    # -- what a project builds on `atomic` ----------------------------------------------------------------------------------
+    def _edges(self, step: _Step) -> Iterator[tuple[Edge, OpenTransaction | None]]:
+        for edge in self._calls.callers(step.path, step.position):
+            if self._fits(step.owner, edge):
+                yield edge, None
+        yield from self._frameworks.saves(step.path, step.position)
 
-    def _through(
-        self, symbol: Symbol, opened: OpenTransaction | None, path: str, start: int, end: int
-    ) -> OpenTransaction | None:
-        """The transaction that something of the project opens where it is used."""
-        if opened is None:
-            return None
-        hop = self._hop(path, start, end, f"enters `{symbol.name.rpartition('.')[2]}`")
-        return OpenTransaction(opened.alias, (*opened.hops, hop))
+    def _is_passable(self, step: _Step) -> bool:
+        """Whether the constants that are passed on the way leave it open, from its beginning to the call."""
+        known: Known = {}
+        places = [*(edge.start for edge in step.way[1:]), step.end]
+        for edge, place in zip(step.way, places, strict=True):
+            known = self._branches.passed(edge, known)
+            if self._branches.cannot_reach(*edge.target, place, known):
+                return False
+        return True
 
-    def _context_manager(self, symbol: Symbol) -> OpenTransaction | None:
-        """The transaction round the `yield` of a project's own context manager."""
-        if symbol.definition < 0 or symbol.state != "internal":
-            return None
-        key = ("atomic context manager", symbol.path, symbol.definition)
-        return self._project.memo(key, lambda: self._opened_inside(symbol), recursive=None)
+    def _runs_at_once(self, edge: Edge) -> bool:
+        """Whether `on_commit` finds no transaction of its alias, only another one, and so calls the function at once."""
+        aliases = [opened.alias for opened in self._atomic.round_block(edge.path, edge.block)]
+        return bool(aliases) and edge.alias not in aliases and all(map(_is_known, (*aliases, edge.alias)))
 
-    def _opened_inside(self, symbol: Symbol) -> OpenTransaction | None:
-        facts = self._project.facts(symbol.path)
-        wrapper = facts.definitions[symbol.definition]
-        decorators = {self._project.resolve(symbol.path, d.callee, wrapper.parent).name for d in wrapper.decorators}
-        if wrapper.kind != "function" or decorators.isdisjoint(CONTEXT_MANAGERS):
-            return None
-        inside = (self._opened_by(symbol.path, block) for block in facts.blocks if block.scope == symbol.definition)
-        return next((opened for opened in inside if opened is not None), None)
+    def _fits(self, owner: Place | None, edge: Edge) -> bool:
+        """Whether the object of a call can be the one on which the function runs."""
+        if owner is None or edge.owner is None:
+            return True
+        return owner in self._project.mro(*edge.owner) or edge.owner in self._project.mro(*owner)
 
-    def _decorator(self, symbol: Symbol) -> OpenTransaction | None:
-        """The transaction in which a project's own decorator calls what it decorates; a context manager is one too."""
-        if symbol.definition < 0 or symbol.state != "internal":
-            return None
-        key = ("atomic decorator", symbol.path, symbol.definition)
-        find = lambda: self._context_manager(symbol) or self._round_decorated(symbol)  # noqa: E731
-        return self._project.memo(key, find, recursive=None)
+    def _step(self, step: _Step, edge: Edge) -> _Step:
+        """One step further back; on the caller's own instance what is known of its class is kept."""
+        owner = None
+        if edge.on_self:
+            known = [place for place in (step.owner, edge.owner) if place is not None]
+            owner = next((place for place in known if all(one in self._project.mro(*place) for one in known)), None)
+        return _Step(edge.path, edge.scope, owner, (edge, *step.way), step.end)
 
-    def _round_decorated(self, symbol: Symbol) -> OpenTransaction | None:
+    def _hops(self, way: tuple[Edge, ...]) -> Iterator[Hop]:
+        for edge in way:
+            name = edge.written.rpartition(".")[2]
+            if edge.fires:
+                target = self._project.facts(edge.target[0]).definitions[edge.target[1]]
+                yield self._atomic.hop(edge.path, edge.start, edge.end, f"`{name}` saves a row")
+                yield self._atomic.hop(edge.target[0], *target.name_span, f"which runs `{target.name}`")
+            else:
+                verb = "calls" if edge.how == "call" else "hands on"
+                yield self._atomic.hop(edge.path, edge.start, edge.end, f"{verb} `{name}`")
+
+    # -- what waits -------------------------------------------------------------------------------------------------------
+
+    def _waits_for_commit(self, path: str, position: int) -> bool:
+        """Whether a decorator has the function run after the commit: `on_commit` itself, or the project's own."""
+        definition = self._project.facts(path).definitions[position]
+        return any(self._defers(path, decorator.callee, definition) for decorator in definition.decorators if decorator.callee)
+
+    def _defers(self, path: str, callee: str, definition: Definition) -> bool:
+        symbol = self._project.resolve(path, callee, definition.parent)
+        if any(word in symbol.name.rpartition(".")[2] for word in _DEFERRING):
+            return True
+        if symbol.state != "internal" or symbol.definition < 0:
+            return False
         facts = self._project.facts(symbol.path)
         maker = facts.definitions[symbol.definition]
-        for call in facts.calls if maker.kind == "function" else ():
-            if maker.start <= call.start < maker.end and call.scope != symbol.definition and self._calls_outer(facts, call):
-                opened = self._in_blocks(symbol.path, facts, call.block) or self._by_decorator(
-                    symbol.path, facts.definitions[call.scope]
-                )
-                if opened is not None:
-                    return opened
-        return None
-
-    def _calls_outer(self, facts: ModuleFacts, call: Call) -> bool:
-        """Whether a call is that of a parameter of a function round the one it stands in."""
-        scope = facts.definitions[call.scope].parent
-        while scope != MODULE:
-            if any(parameter.name == call.callee for parameter in facts.definitions[scope].parameters):
-                return True
-            scope = facts.definitions[scope].parent
-        return False
-
-    def _hop(self, path: str, start: int, end: int, what: str) -> Hop:
-        return Hop(self._project.absolute(path), self._project.source(path).span(start, end), what)
+        inside = (call for call in facts.calls if maker.start <= call.start < maker.end)
+        return any(word in call.callee.rpartition(".")[2] for call in inside for word in _DEFERRING)
 
 
-def _text_of(arguments: tuple[Argument, ...]) -> str:
-    return ", ".join(f"{a.keyword}={a.text}" if a.keyword else a.text for a in arguments)
-
-
-def _alias(arguments: str) -> str:
-    """The source of the database alias among the arguments of `atomic(...)`; empty for the default one."""
-    for part in arguments.rstrip(")").split(","):
-        name, equals, value = part.partition("=")
-        if equals and name.strip() == "using":
-            return "" if value.strip() in {"None", '"default"', "'default'"} else value.strip()
-    first = arguments.partition(",")[0].rstrip(")").strip()
-    return "" if not first or "=" in first or first in {"None", '"default"', "'default'"} or not _is_value(first) else first
-
-
-def _is_value(text: str) -> bool:
-    return text[0] in "\"'" or text.replace(".", "").isidentifier()
+def _is_known(alias: str) -> bool:
+    """Whether it is known which database an alias means: it is written as a string, or left out."""
+    return not alias or alias[0] in "\"'"
