@@ -6,6 +6,9 @@ later run takes apart only the files that have changed.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -34,7 +37,6 @@ class Naming:
         self._paths = paths
         self._read = read
         self._digest = digest
-        self._sets: dict[str, frozenset[bytes]] = {}
         self._answers: dict[str, tuple[str, ...]] = {}
         self._known = _decoded(blob)
         self._digests = {path: self._digest_of(path) for path in paths} if self._known.paths else {}
@@ -52,19 +54,25 @@ class Naming:
         wanted = name.encode()
         known = self._known.names.get(name)
         if known is None:
-            return (path for path in self._paths if wanted in self._identifiers(path))
-        changed = (path for path in self._paths if path not in self._unchanged and wanted in self._identifiers(path))
+            return self._all.get(wanted, ())
         held = (self._known.paths[position] for position in known)
-        return {*changed, *(path for path in held if path in self._unchanged)}
+        return {*self._changed.get(wanted, ()), *(path for path in held if path in self._unchanged)}
 
-    def _identifiers(self, path: str) -> frozenset[bytes]:
-        found = self._sets.get(path)
-        if found is None:
-            try:
-                found = identifiers(self._read(path))
-            except OSError:
-                found = frozenset()
-            self._sets[path] = found
+    @cached_property
+    def _all(self) -> dict[bytes, list[str]]:
+        return self._by_name(self._paths)
+
+    @cached_property
+    def _changed(self) -> dict[bytes, list[str]]:
+        return self._by_name([path for path in self._paths if path not in self._unchanged])
+
+    def _by_name(self, paths: Sequence[str]) -> dict[bytes, list[str]]:
+        """The files in which each identifier stands."""
+        found: dict[bytes, list[str]] = defaultdict(list)
+        for path in paths:
+            with suppress(OSError):
+                for name in identifiers(self._read(path)):
+                    found[name].append(path)
         return found
 
     def _digest_of(self, path: str) -> bytes:

@@ -9,6 +9,7 @@ Everything an answer was read from is recorded (`Project.recording`), so that a 
 from __future__ import annotations
 
 import builtins
+import re
 import sys
 from collections import defaultdict
 from contextlib import contextmanager
@@ -437,8 +438,10 @@ class Project:
 
     def _subclasses(self, path: str, position: int) -> Iterator[tuple[str, int]]:
         name = self.facts(path).definitions[position].name
+        inherits = re.compile(rf"\bclass[ \t]+\w+[^:]*\b{name}\b|\b{name}[ \t]+as\b".encode())
         for candidate in self.naming(name):
-            facts = self.try_facts(candidate)
+            # Searching the text is cheaper than indexing it.
+            facts = self.try_facts(candidate) if inherits.search(self.raw(candidate)) else None
             for at, definition in enumerate(facts.definitions if facts is not None else ()):
                 if definition.bases and (path, position) in self.bases(candidate, at):
                     yield candidate, at

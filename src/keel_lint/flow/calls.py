@@ -49,6 +49,8 @@ _COMMON = frozenset({name for kind in (str, bytes, list, dict, set, object, int)
 })  # fmt: skip
 """Names of methods that say nothing of the class."""
 _SHORTEST = 4
+_RARE = 40  # files that may name a method whose name still says something of the class
+_FEW = 4
 
 
 @dataclass(frozen=True)
@@ -213,11 +215,12 @@ class Calls:
 
     # -- from a function back ---------------------------------------------------------------------------------------------
 
-    def callers(self, path: str, position: int) -> tuple[Edge, ...]:
-        """The places of the project, test code aside, where a function is run."""
-        return self._project.memo(("callers", path, position), lambda: tuple(self._callers(path, position)), ())
+    def callers(self, path: str, position: int, owner: Place | None = None) -> tuple[Edge, ...]:
+        """The places, test code aside, where a function is run; with `owner`, a method on an instance of that class."""
+        key = ("callers", path, position, owner)
+        return self._project.memo(key, lambda: tuple(self._callers(path, position, owner)), ())
 
-    def _callers(self, path: str, position: int) -> Iterator[Edge]:
+    def _callers(self, path: str, position: int, owner: Place | None) -> Iterator[Edge]:
         facts = self._project.facts(path)
         definition = facts.definitions[position]
         if definition.kind != "function":
@@ -225,7 +228,7 @@ class Calls:
         if definition.name == "<lambda>" or _is_nested(facts, definition):
             yield from self._callers_inside(path, facts, definition, position)
             return
-        for file in self._files_that_may_call(path, definition):
+        for file in self._files_that_may_call(path, definition, owner):
             yield from self._callers_in(file, (path, position))
 
     def _callers_inside(self, path: str, facts: ModuleFacts, definition: Definition, position: int) -> Iterator[Edge]:
@@ -235,18 +238,20 @@ class Calls:
             if outer is None or outer.start <= call.start < outer.end:
                 yield from self._edges_to(path, call, (path, position), definition.name)
 
-    def _files_that_may_call(self, path: str, definition: Definition) -> Sequence[str]:
-        owner = definition.parent
-        if owner == MODULE or self._project.facts(path).definitions[owner].kind != "class":
+    def _files_that_may_call(self, path: str, definition: Definition, owner: Place | None) -> Sequence[str]:
+        parent = definition.parent
+        if parent == MODULE or self._project.facts(path).definitions[parent].kind != "class":
             return self._project.naming(definition.name)
-        name = definition.name
-        if name in _CONSTRUCTORS:
-            return tuple({file for family in self._family(path, owner) for file in self._project.naming(family)})
-        naming = self._project.naming(name)
-        if self._is_the_only(path, definition):
+        place = owner or (path, parent)
+        if definition.name in _CONSTRUCTORS:
+            return tuple({file for family in self._family(*place) for file in self._project.naming(family)})
+        naming = self._project.naming(definition.name)
+        own = {above[0] for above in self._project.mro(*place)}
+        # What inherits from the class is looked for only where it can make a difference.
+        if own.issuperset(naming) or self._is_the_only(path, definition):
             return naming
-        own = {place[0] for place in (*self._project.mro(path, owner), *self._project.subclasses(path, owner))}
-        outside = {file for family in self._family(path, owner) for file in self._project.naming(family)}
+        own |= {below[0] for below in self._project.subclasses(*place)}
+        outside = {file for family in self._family(*place) for file in self._project.naming(family)}
         return tuple(file for file in naming if file in own or file in outside)
 
     def _is_the_only(self, path: str, definition: Definition) -> bool:
@@ -257,17 +262,20 @@ class Calls:
     def _is_alone(self, path: str, definition: Definition) -> bool:
         if definition.name in _COMMON or definition.name.startswith("__"):
             return False
-        relatives = self._relatives(path, definition.parent)
-        return all((file, parent) in relatives for file, parent in self._defining(definition.name))
+        pattern = re.compile(rf"\bdef[ \t]+{definition.name}\b".encode())
+        files = self._project.naming(definition.name)
+        defined = {file: len(pattern.findall(self._project.raw(file))) for file in files} if len(files) <= _RARE else {}
+        if sum(defined.values()) == 1:
+            return True
+        if not defined or sum(defined.values()) > _FEW:
+            return False
+        others = {place for file, count in defined.items() if count for place in self._defining(file, definition.name)}
+        return self._relatives(path, definition.parent).issuperset(others)
 
-    def _defining(self, name: str) -> Iterator[Place]:
-        """Where the functions of a name stand: the file and the position of what is round them."""
-        pattern = re.compile(rf"\bdef[ \t]+{re.escape(name)}\b".encode())
-        for file in self._project.naming(name):
-            facts = self._project.try_facts(file) if pattern.search(self._project.raw(file)) else None
-            for definition in facts.definitions if facts is not None else ():
-                if definition.name == name:
-                    yield file, definition.parent
+    def _defining(self, file: str, name: str) -> Iterator[Place]:
+        """Where the functions of a name stand in a file: in which class, -1 for none."""
+        facts = self._project.try_facts(file)
+        return ((file, d.parent) for d in (facts.definitions if facts is not None else ()) if d.name == name)
 
     def _relatives(self, path: str, owner: int) -> frozenset[Place]:
         """A class, what inherits from it, and all that these inherit from."""
@@ -321,8 +329,14 @@ class Calls:
         """The method that a call on an object of which nothing is known calls all the same, by its name and the object's."""
         definition = self._project.facts(target[0]).definitions[target[1]]
         owner = _owner_of(self._project, target)
-        if owner is None or call.callee.rpartition(".")[2] != definition.name:
+        variable, _, name = call.callee.rpartition(".")
+        if owner is None or name != definition.name:
             return None
+        if variable in {"self", "cls"}:
+            # A base class calls what only those that inherit from it define.
+            caller = self.classes.round_function(file, call.scope)
+            is_base = caller is not None and caller != owner and caller in self._project.mro(*owner)
+            return Called(target, owner, exact=False, on_self=True) if is_base else None
         if not (self._is_of_unknown_object(file, call.callee, call.scope) and self._is_the_only(target[0], definition)):
             return None
         return Called(target, owner, exact=False) if self._looks_alike(call, owner) else None

@@ -119,7 +119,7 @@ class Transactions:
                 yield above, fits
 
     def _edges(self, step: _Step) -> Iterator[tuple[Edge, OpenTransaction | None]]:
-        for edge in self._calls.callers(step.path, step.position):
+        for edge in self._calls.callers(step.path, step.position, step.owner):
             if self._fits(step.owner, edge):
                 yield edge, None
         yield from self._frameworks.saves(step.path, step.position)
