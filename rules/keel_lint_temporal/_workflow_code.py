@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from keel_lint.finding import Hop
     from keel_lint.fixing import FixBuilder
     from keel_lint.flow.determinism import Effect, Reached
+    from keel_lint.index.facts import Call
 
 Handler = Literal["run", "query", "validator"]
 Sandbox = Literal["on", "weakened", "off"]
@@ -135,7 +136,18 @@ class WorkflowCode:
         if isinstance(owner, cst.Call) and self.determinism.reading(self.called(owner) or "") is not None:
             return None
         fact = self.definition.call_fact(call)
-        return self.determinism.name(self.definition.path, fact.callee, fact.scope) or None if fact is not None else None
+        if fact is None or self._is_bound_in_expression(call, fact):
+            return None
+        return self.determinism.name(self.definition.path, fact.callee, fact.scope) or None
+
+    def _is_bound_in_expression(self, call: cst.Call, fact: Call) -> bool:
+        """Whether a comprehension or lambda round a call binds the first part of its name: the index does not know that."""
+        head: cst.CSTNode = call.func
+        while isinstance(head, (cst.Attribute, cst.Call, cst.Subscript)):
+            head = head.func if isinstance(head, cst.Call) else head.value
+        if not isinstance(head, cst.Name) or self.definition.name(head) is not None:
+            return False
+        return self.definition.project.resolve(self.definition.path, head.value, fact.scope).state != "local"
 
     def refuses(self, name: str) -> bool | None:
         """Whether the sandbox of the project's temporalio refuses a call of this name; see `jobs.sandbox`."""

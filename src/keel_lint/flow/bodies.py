@@ -24,6 +24,7 @@ MUTATORS = frozenset({
 })  # fmt: skip
 _LEAVES = ("return_statement", "raise_statement", "continue_statement", "break_statement")
 _COMPREHENSIONS = ("list_comprehension", "generator_expression", "dictionary_comprehension", "set_comprehension")
+_IMPORTS = ("import_statement", "import_from_statement", "future_import_statement")
 _TARGETS = ("pattern_list", "tuple_pattern")
 _INNER = ("function_definition", "class_definition", "lambda")
 _COMMANDS = re.compile(
@@ -71,17 +72,25 @@ class Loop:
     end: int
 
 
+@dataclass(frozen=True)
+class Value:
+    """What a local name is bound to, as source, and where."""
+
+    annotation: str
+    text: str
+    start: int
+    end: int
+
+
 @dataclass
 class Body:
-    """What one function does; `values` are what its local names are bound to, as (annotation, source), `shared` the names that
-    it declares global.
-    """
+    """What one function does; `values` are what its local names are bound to, `shared` the names that it declares global."""
 
     regions: list[Region] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
     loops: list[Loop] = field(default_factory=list)
-    values: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    values: dict[str, list[Value]] = field(default_factory=dict)
     shared: set[str] = field(default_factory=set)
 
 
@@ -121,6 +130,8 @@ class _Walker:
         while stack:
             node, scope = stack.pop()
             inner = scope
+            if node.type in _IMPORTS:
+                continue
             if node.type in _INNER:
                 inner = self.position(node, scope)
             elif scope != MODULE and (handler := self.handlers.get(node.type)) is not None:
@@ -214,7 +225,7 @@ class _Walker:
             body.reads.append(Read(dotted, node.start_byte, node.end_byte))
 
     def identifier(self, node: Node, body: Body) -> None:
-        if self.names and (name := self.slice(node)) in self.names:
+        if self.names and (name := self.slice(node)) in self.names and not _is_label(node):
             body.reads.append(Read(name, node.start_byte, node.end_byte))
 
     def global_statement(self, node: Node, body: Body) -> None:
@@ -232,7 +243,8 @@ class _Walker:
         value = self.slice(right) if right is not None else ""
         if node.type != "assignment":
             return  # `names |= more` is what it was before
-        body.values.setdefault(self.slice(name), []).append((self.slice(annotation) if annotation is not None else "", value))
+        noted = self.slice(annotation) if annotation is not None else ""
+        body.values.setdefault(self.slice(name), []).append(Value(noted, value, node.start_byte, node.end_byte))
 
     def delete(self, node: Node, body: Body) -> None:
         for target in node.named_children:
@@ -293,6 +305,15 @@ class _Walker:
             above = above.parent
         function = above.child_by_field_name("function") if above is not None and above.type == "call" else None
         return function is not None and self.dotted(function).rpartition(".")[2] == "gather"
+
+
+def _is_label(node: Node) -> bool:
+    """Whether an identifier only names an attribute or a keyword argument."""
+    above = node.parent
+    if above is None or above.type not in {"attribute", "keyword_argument"}:
+        return False
+    label = above.child_by_field_name("attribute" if above.type == "attribute" else "name")
+    return label is not None and label.start_byte == node.start_byte
 
 
 def _is_and(node: Node) -> bool:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from keel_lint.finding import Hop
 from keel_lint.flow.bodies import Body, bodies
 from keel_lint.flow.calls import Edge
-from keel_lint.flow.unordered import Unordered
+from keel_lint.flow.unordered import Origin, Unordered
 from keel_lint.index.facts import MODULE
 from keel_lint.jobs.instances import made_name
-from keel_lint.jobs.nondeterminism import ENVIRONMENT_VARIABLES, EVERY_CALL, Kind, Reading, is_excused, reading_of
+from keel_lint.jobs.nondeterminism import ENVIRONMENT_VARIABLES, EVERY_CALL, GIVES, Kind, Reading, is_excused, reading_of
 from keel_lint.jobs.temporal import WORKFLOW
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Effect:
     """Something that a replay cannot give back. `name` is the canonical name of what is called, read or written.
 
     `unless` is the parameter of the function without which it happens: `at or datetime.now()` only reads the clock where no
-    `at` is given.
+    `at` is given. `because` are places that show it, before the last one.
     """
 
     kind: Kind
@@ -54,6 +54,7 @@ class Effect:
     start: int
     end: int
     unless: str = ""
+    because: tuple[Origin, ...] = ()
 
 
 class Reached(NamedTuple):
@@ -135,7 +136,12 @@ class Determinism:
         """The path of a finding, from the first call to the effect."""
         calls = (self._hop(edge.path, edge.start, edge.end, f"calls `{edge.written}`") for edge in reached.edges)
         effect = reached.effect
-        return (*calls, self._hop(effect.path, effect.start, effect.end, f"`{self.spelling(effect)}` {_DOES[effect.kind]}"))
+        because = (self._hop(*origin) for origin in effect.because)
+        return (
+            *calls,
+            *because,
+            self._hop(effect.path, effect.start, effect.end, f"`{self.spelling(effect)}` {_DOES[effect.kind]}"),
+        )
 
     def spelling(self, effect: Effect) -> str:
         """How an effect is written in its file, in one short line."""
@@ -171,7 +177,7 @@ class Determinism:
             owner = self._project.resolve(path, parameter.annotation, scope).name if not bound and parameter.annotation else ""
         else:
             owner = self._canonical(path, _callee_of(bound[0].value), scope, depth + 1) if len(bound) == 1 else ""
-        return f"{owner}{dot}{rest}" if owner else ""
+        return f"{GIVES.get(owner, owner)}{dot}{rest}" if owner else ""
 
     # -- guards -----------------------------------------------------------------------------------------------------------
 
@@ -282,9 +288,12 @@ class Determinism:
         if definition.name.startswith("__"):
             return False
         text = self._project.source(path).text
+        node = _parsed(text[call.start : call.end].decode("utf-8", "replace"))
+        if not isinstance(node, ast.Call) or not node.args or all(_is_number(argument) for argument in node.args):
+            return False
         before = text[max(0, call.start - 80) : call.start].rstrip()
         after = text[call.end : call.end + 20].lstrip()
-        compared = before.endswith((b"==", b"!=", b" in", b" is", b"not", b".add(", b".discard(", b"[", b"{"))
+        compared = before.endswith((b"==", b"!=", b" in", b" is", b"not", b".add(", b".discard(", b"["))
         return not compared and not after.startswith((b"==", b"!=", b"in ", b"not in", b"is ", b"]", b":"))
 
     def _read(self, path: str, position: int) -> Iterator[Effect]:
@@ -328,8 +337,9 @@ class Determinism:
         unordered = Unordered(self._project, self._calls.classes, path, position, body.values)
         for loop in body.loops:
             source = text[loop.start : loop.end].decode("utf-8", "replace")
-            if unordered.is_unordered(source):
-                yield Effect("order", source, Reading(), path, loop.start, loop.end)
+            origin = unordered.origin(source)
+            if origin is not None:
+                yield Effect("order", source, Reading(), path, loop.start, loop.end, because=origin)
 
     def _factories(self, path: str, position: int) -> Iterator[Effect]:
         """The default factories of a data class or model: `id: UUID = field(default_factory=uuid4)`."""
@@ -507,7 +517,15 @@ def _sort(effect: Effect) -> Sort:
 
 def _callee_of(value: str) -> str:
     """What a call given as source calls: `Path` of `Path(name)`."""
-    return value.partition("(")[0].removesuffix("()")
+    return value.removeprefix("await ").partition("(")[0].strip()
+
+
+def _is_number(node: ast.expr) -> bool:
+    if isinstance(node, ast.Tuple):
+        return all(_is_number(element) for element in node.elts)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return node.func.id in {"int", "float", "len", "round"}
+    return isinstance(node, ast.Constant) and isinstance(node.value, (int, float))
 
 
 def _parsed(text: str) -> ast.expr | None:

@@ -14,14 +14,19 @@ from keel_lint.index.facts import MODULE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from keel_lint.flow.bodies import Value
     from keel_lint.flow.classes import Classes
-    from keel_lint.index.facts import Definition
+    from keel_lint.index.facts import Assignment, Definition
     from keel_lint.project import Project
 
 Shape = Literal["set", "map of sets"]
 
 
+Origin = tuple[str, int, int, str]
+"""A place that says that something is a set: file, bytes, and what to say of it."""
+
 _DEPTH = 8
+_SAYS: dict[Shape, str] = {"set": "a set", "map of sets": "a mapping of sets"}
 _SETS = frozenset({"set", "frozenset", "Set", "FrozenSet", "AbstractSet", "MutableSet"})
 _MAPS = frozenset({"dict", "Dict", "defaultdict", "DefaultDict", "Mapping", "MutableMapping"})
 _WRAPPERS = frozenset({"Optional", "Annotated", "Final", "ClassVar"})
@@ -35,19 +40,25 @@ _LOOKUPS = frozenset({"get", "pop", "setdefault"})
 class Unordered:
     """Answers for the expressions of one function; `values` are what its local names are bound to."""
 
-    def __init__(
-        self, project: Project, classes: Classes, path: str, scope: int, values: Mapping[str, list[tuple[str, str]]]
-    ) -> None:
+    def __init__(self, project: Project, classes: Classes, path: str, scope: int, values: Mapping[str, list[Value]]) -> None:
         self._project = project
         self._classes = classes
         self._path = path
         self._scope = scope
         self._values = values
+        self._origin: list[Origin] = []
 
-    def is_unordered(self, text: str) -> bool:
-        """Whether an expression given as source is a set, or goes through one."""
+    def origin(self, text: str) -> tuple[Origin, ...] | None:
+        """Where the set stands that an expression given as source is, or goes through; `None` for anything else."""
+        self._origin = []
         node = _parsed(text)
-        return node is not None and self._of(node, 0) == "set"
+        return tuple(dict.fromkeys(self._origin)) if node is not None and self._of(node, 0) == "set" else None
+
+    def _follow(self, found: Shape | None, path: str, value: Value | Assignment, name: str) -> Shape | None:
+        """Remember the binding of a name through which a set was found."""
+        if found is not None:
+            self._origin.append((path, value.start, value.end, f"`{name}` is {_SAYS[found]}"))
+        return found
 
     def _of(self, node: ast.expr, depth: int) -> Shape | None:  # noqa: PLR0911 -- one line for each kind of expression
         if depth > _DEPTH:
@@ -102,17 +113,21 @@ class Unordered:
     # -- names ------------------------------------------------------------------------------------------------------------
 
     def _name(self, name: str, depth: int) -> Shape | None:
-        bound = self._values.get(name, [])
+        found = [
+            self._follow(self._bound(value.annotation, value.text, depth), self._path, value, name)
+            for value in self._values.get(name, [])
+        ]
         parameter = self._parameter(name)
         if parameter is not None:
-            bound = [(parameter, ""), *bound]
-        if bound:
-            return self._agreed([self._bound(annotation, value, depth) for annotation, value in bound])
+            found.append(self._bound(parameter, "", depth))
+        if found:
+            return self._agreed(found)
         symbol = self._project.resolve(self._path, name, self._scope)
         if symbol.state != "internal" or symbol.assignment < 0 or symbol.path != self._path:
             return None
         assignment = self._project.facts(symbol.path).assignments[symbol.assignment]
-        return None if assignment.cut else self._bound(assignment.annotation, assignment.value, depth)
+        shape = None if assignment.cut else self._bound(assignment.annotation, assignment.value, depth)
+        return self._follow(shape, symbol.path, assignment, name)
 
     def _bound(self, annotation: str, value: str, depth: int) -> Shape | None:
         found = _annotated(_parsed(annotation)) if annotation else None
@@ -122,7 +137,7 @@ class Unordered:
         return self._of(node, depth + 1) if node is not None else None
 
     def _agreed(self, found: list[Shape | None]) -> Shape | None:
-        return found[0] if len(set(found)) == 1 else None
+        return found[0] if found and len(set(found)) == 1 else None
 
     def _parameter(self, name: str) -> str | None:
         return next((p.annotation for p in self._definition.parameters if p.name == name and p.kind != "vararg"), None)
@@ -138,22 +153,23 @@ class Unordered:
             return None
         for place in self._project.mro(*owner.place):
             assigned = list(self._assigned(place, node.attr))
-            annotated = [annotation for annotation, _ in assigned if annotation]
+            annotated = [assignment for assignment in assigned if assignment.annotation]
             if annotated:
-                return _annotated(_parsed(annotated[0]))
+                shape = _annotated(_parsed(annotated[0].annotation))
+                return self._follow(shape, place[0], annotated[0], ast.unparse(node))
             if assigned:
-                return self._agreed(
-                    [self._of(value, depth + 1) for _, text in assigned if (value := _parsed(text)) is not None]
-                )
+                values = ((one, _parsed(one.value)) for one in assigned)
+                found = [(one, self._of(value, depth + 1)) for one, value in values if value is not None]
+                return self._follow(self._agreed([shape for _, shape in found]), place[0], assigned[0], ast.unparse(node))
         return None
 
-    def _assigned(self, place: tuple[str, int], name: str) -> Iterator[tuple[str, str]]:
+    def _assigned(self, place: tuple[str, int], name: str) -> Iterator[Assignment]:
         facts = self._project.facts(place[0])
         for assignment in facts.assignments:
             in_body = assignment.scope == place[1] and assignment.target == name
             in_method = assignment.scope != MODULE and facts.definitions[assignment.scope].parent == place[1]
             if in_body or (in_method and assignment.target == f"self.{name}"):
-                yield assignment.annotation, assignment.value
+                yield assignment
 
 
 def _annotated(node: ast.expr | None) -> Shape | None:

@@ -281,6 +281,9 @@ CLIENTS = Readings({
 })  # fmt: skip
 """What talks to the Temporal service."""
 
+GIVES = {"temporalio.client.Client.connect": "temporalio.client.Client"}
+"""What a function gives that is no class itself."""
+
 IDENTITIES = Readings(
     {
         "builtins.hash": _ANY,
