@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import libcst as cst
 
 from keel_lint.definition import Definition, descendants, dotted
-from keel_lint.jobs.nondeterminism import EVERY_CALL, Reading
+from keel_lint.flow.calls import Edge
+from keel_lint.jobs.nondeterminism import ENVIRONMENT_VARIABLES, EVERY_CALL, Kind, Reading, is_excused
+from keel_lint.jobs.sandbox import BUILTIN_OPEN, refused
 from keel_lint.jobs.temporal import ACTIVITY, WORKFLOW
 from keel_lint.rule import Rule
 
 if TYPE_CHECKING:
+    from keel_lint.finding import Hop
     from keel_lint.fixing import FixBuilder
+    from keel_lint.flow.determinism import Effect, Reached
+    from keel_lint.index.facts import Call
 
 Handler = Literal["run", "query", "validator"]
 Sandbox = Literal["on", "weakened", "off"]
@@ -38,6 +44,16 @@ class Place:
     first_run_only: bool
 
 
+@dataclass(frozen=True)
+class Far:
+    """An effect that a call in workflow code leads to. `where` is the call, or the bytes of a base class whose method runs."""
+
+    where: cst.Call | tuple[int, int]
+    place: Place
+    passed_through: bool
+    reached: Reached
+
+
 class WorkflowCode:
     """Answers which nodes of a definition are workflow code; none are where it is no workflow class."""
 
@@ -46,6 +62,7 @@ class WorkflowCode:
         temporal = definition.jobs.temporal
         node, path, fact = definition.node, definition.path, definition.fact
         self._handlers: Mapping[int, Handler] = {}
+        self.determinism = definition.flow.determinism
         if isinstance(node, cst.ClassDef) and temporal.is_workflow(path, fact):
             self._handlers = _Methods(definition, node).handlers()
             self._stated_sandboxed = temporal.is_sandboxed(path, fact)
@@ -105,11 +122,131 @@ class WorkflowCode:
     def called(self, call: cst.Call) -> str | None:
         """The canonical name of what a call calls, also through a local name that stands for nothing else."""
         name = self.definition.called(call)
-        if name is not None or not isinstance(call.func, cst.Name):
+        if name is not None:
             return name
-        function = self.definition.nearest(call, cst.FunctionDef)
-        value = only_value(function, call.func.value) if function is not None else None
-        return self.definition.name(value) if value is not None else None
+        if isinstance(call.func, cst.Name):
+            function = self.definition.nearest(call, cst.FunctionDef)
+            value = only_value(function, call.func.value) if function is not None else None
+            return self.definition.name(value) if value is not None else None
+        return self._called_on_object(call)
+
+    def _called_on_object(self, call: cst.Call) -> str | None:
+        """`pathlib.Path.read_text` for `Path(name).read_text()`; what is done with the outcome of a reading is no reading."""
+        owner = call.func.value if isinstance(call.func, cst.Attribute) else None
+        if isinstance(owner, cst.Call) and self.determinism.reading(self.called(owner) or "") is not None:
+            return None
+        fact = self.definition.call_fact(call)
+        if fact is None or self._is_bound_in_expression(call, fact):
+            return None
+        return self.determinism.name(self.definition.path, fact.callee, fact.scope) or None
+
+    def _is_bound_in_expression(self, call: cst.Call, fact: Call) -> bool:
+        """Whether a comprehension or lambda round a call binds the first part of its name: the index does not know that."""
+        head: cst.CSTNode = call.func
+        while isinstance(head, (cst.Attribute, cst.Call, cst.Subscript)):
+            head = head.func if isinstance(head, cst.Call) else head.value
+        if not isinstance(head, cst.Name) or self.definition.name(head) is not None:
+            return False
+        return self.definition.project.resolve(self.definition.path, head.value, fact.scope).state != "local"
+
+    def refuses(self, name: str) -> bool | None:
+        """Whether the sandbox of the project's temporalio refuses a call of this name; see `jobs.sandbox`."""
+        return refused(name, self.definition.jobs.version("temporalio").release)
+
+    def is_cut(self, node: cst.CSTNode) -> bool:
+        """Whether a guard keeps a node from running in a workflow, such as a `return` where there is none."""
+        fact = self.definition.call_fact(node) if isinstance(node, cst.Call) else None
+        start = fact.start if fact is not None else self.definition.span(node)[0]
+        return self.determinism.is_cut(self.definition.path, self.definition.scope(node), start)
+
+    # -- what is reached --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def own(self) -> list[tuple[Effect, cst.CSTNode, Place]]:
+        """The effects of the workflow code itself, with the node and where it runs."""
+        path = self.definition.path
+        effects = [effect for position in self._functions() for effect in self.determinism.own(path, position)]
+        found = ((effect, self._node_at(effect.start, effect.end)) for effect in effects)
+        return [(effect, node, place) for effect, node in found if node is not None and (place := self.place(node)) is not None]
+
+    @cached_property
+    def far(self) -> list[Far]:
+        """The effects that calls of the workflow code lead to, in functions outside the class, in source order."""
+        path = self.definition.path
+        edges = [edge for position in self._functions() for edge in self.determinism.edges(path, position)]
+        calls = {
+            (fact.start, fact.end): node
+            for node in self.definition.find_all(cst.Call)
+            if (fact := self.definition.call_fact(node)) is not None
+        }
+        found: list[Far] = []
+        for edge in sorted(edges, key=lambda edge: (edge.start, edge.end)):
+            node = calls.get((edge.start, edge.end))
+            place = self.place(node) if node is not None else None
+            if node is not None and place is not None and not self._is_inside(edge.target):
+                found += self._through(node, place, edge)
+        return [*found, *self._inherited()]
+
+    def _through(self, where: cst.Call | tuple[int, int], place: Place, edge: Edge) -> Iterator[Far]:
+        for reached in self.determinism.through(edge):
+            if not self._is_inside((reached.effect.path, -1), reached.effect.start):
+                yield Far(where, place, self._is_passed_through(reached), reached)
+
+    def _is_inside(self, target: tuple[str, int], offset: int = -1) -> bool:
+        path, position = target
+        if path != self.definition.path:
+            return False
+        start = self.definition.facts.definitions[position].start if offset < 0 else offset
+        return self.definition.fact.start <= start < self.definition.fact.end
+
+    def _is_passed_through(self, reached: Reached) -> bool:
+        """Whether the effect stands in a module from outside the sandbox: what one of these imports is outside, too."""
+        files = [*(edge.target[0] for edge in reached.edges), reached.effect.path]
+        steps = zip(reached.edges, files, strict=False)
+        temporal = self.definition.jobs.temporal
+        return any(edge.path != target and temporal.passes_through(edge.path, edge.written, target) for edge, target in steps)
+
+    def _inherited(self) -> Iterator[Far]:
+        """What handlers do that the class inherits from one that is no workflow."""
+        if not self._handlers:
+            return
+        temporal, project, path = self.definition.jobs.temporal, self.definition.project, self.definition.path
+        for base in (base for base in self.definition.fact.bases if not base.keyword):
+            symbol = project.resolve(path, base.text.partition("[")[0], self.definition.fact.parent)
+            if symbol.state != "internal" or symbol.definition < 0:
+                continue
+            for owner_path, owner in project.mro(symbol.path, symbol.definition):
+                definitions = project.facts(owner_path).definitions
+                if temporal.is_workflow(owner_path, definitions[owner]):
+                    continue
+                for position, method in enumerate(definitions):
+                    kind = temporal.handler(owner_path, method) if method.parent == owner else None
+                    if kind is not None:
+                        edge = Edge(path, -1, -1, base.start, base.end, (owner_path, position), f"{base.text}.{method.name}")
+                        yield from self._through((base.start, base.end), self._place_of(kind), edge)
+
+    def _place_of(self, kind: str) -> Place:
+        handler: Handler = "query" if kind == "query" else "validator" if kind == "validator" else "run"
+        return Place(handler, self._sandbox(self._stated_sandboxed), self._fails, first_run_only=False)
+
+    def _functions(self) -> list[int]:
+        """The functions and lambdas in the class, by position; none where it is no workflow."""
+        if not self._handlers:
+            return []
+        inside = enumerate(self.definition.facts.definitions)
+        return [i for i, d in inside if d.kind == "function" and self._is_inside((self.definition.path, i))]
+
+    def _node_at(self, start: int, end: int) -> cst.CSTNode | None:
+        return self._nodes.get((start, end))
+
+    @cached_property
+    def _nodes(self) -> dict[tuple[int, int], cst.CSTNode]:
+        """The nodes by their bytes, the outermost of each."""
+        found: dict[tuple[int, int], cst.CSTNode] = {}
+        for node in descendants(self.definition.node):
+            if isinstance(node, (cst.BaseExpression, cst.BaseSmallStatement)):
+                found.setdefault(self.definition.span(node), node)
+        return found
 
     def is_fixed(self, call: cst.Call, reading: Reading) -> bool:
         """Whether a call has, or may have, the argument that makes its result the same every time."""
@@ -135,32 +272,13 @@ class WorkflowCode:
         return name in _CALLS_WITHOUT_ARGUMENTS or (name in _CALLS_WITH_ARGUMENTS and reading.fixed_by == EVERY_CALL)
 
 
-def harm(place: Place, reading: Reading) -> str | None:
-    """What a call does to the run, or `None` where it does nothing."""
-    if place.sandbox == "on" and reading.refused:
-        return _FAILS if place.handler == "run" and place.fails_the_run else _REFUSED_IN[place.handler]
-    if place.handler != "run" or place.first_run_only:
-        return None
-    if place.sandbox == "off" or reading.refused is False:
-        return _DIVERGES
-    return _WEAKENED if reading.refused else _DEPENDS
-
-
 _REFUSED_IN: Mapping[Handler, str] = {
     "run": "the sandbox refuses it and the workflow task is retried for ever while the run looks Running",
     "query": "the sandbox refuses it, so the query is always answered with an error",
     "validator": "the sandbox refuses it, so every update is rejected",
 }
 _FAILS = "the sandbox refuses it and the run fails"
-_DIVERGES = "nothing refuses it here, so a replay gets another value and can stray from its history"
-_WEAKENED = (
-    "a worker that lets it through gets another value on replay and can stray from its history; "
-    "in the full sandbox it is refused and the workflow task is retried for ever"
-)
-_DEPENDS = (
-    "in a passed-through module a replay gets another value and can stray from its history; "
-    "elsewhere the sandbox refuses it and the workflow task is retried for ever"
-)
+_NOT_IMPLEMENTED = "the workflow's event loop raises NotImplementedError and the workflow task is retried for ever"
 
 
 def is_activity(definition: Definition, function: cst.FunctionDef) -> bool:
@@ -272,17 +390,23 @@ class _Methods:
 
 
 class ReadingRule(Rule):
-    """A rule about functions that give a replay another value than the first run.
+    """A rule about what a replay cannot give back: a kind of effects.
 
-    `readings` holds them by canonical name; `reads` says in a message what they do.
+    `kinds` are those of `jobs.nondeterminism`. `reads` says in a message what such a call does, `replayed` what comes of it
+    where nothing refuses it, `elsewhere` what to do where the call stands in a helper.
     """
 
-    readings: ClassVar[Mapping[str, Reading]]
+    kinds: ClassVar[tuple[Kind, ...]]
     reads: ClassVar[str]
+    replayed: ClassVar[str] = "a replay gets another value and can stray from its history"
+    elsewhere: ClassVar[str]
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)
         self.workflow = definition.once(WorkflowCode)
+        self._said: set[tuple[str, int, int]] = set()
+
+    # -- in the workflow itself -------------------------------------------------------------------------------------------
 
     def visit_Call(self, node: cst.Call) -> None:
         """Judge a call of such a function."""
@@ -299,20 +423,86 @@ class ReadingRule(Rule):
             what = f"`{self.definition.code(node.value)}` is handed over to be called, and {self.reads}"
             self._say(node.value, what, name, place, reading)
 
-    def does(self, node: cst.Call, name: str, place: Place, reading: Reading) -> str | None:
+    def does(self, node: cst.Call, name: str, place: Place, reading: Reading) -> str | None:  # noqa: ARG002
         """What a call does, in a message; `None` where it does nothing that matters."""
-        raise NotImplementedError
+        if self.workflow.is_fixed(node, reading) or is_excused(reading, self.definition.code(node)):
+            return None
+        return self.reads
 
-    def instead(self, node: cst.BaseExpression, name: str, place: Place) -> tuple[str, FixBuilder | None]:
+    def instead(self, node: cst.BaseExpression, name: str, place: Place) -> tuple[str, FixBuilder | None]:  # noqa: ARG002
         """What to write instead of a call or a function, and the fix that does."""
-        raise NotImplementedError
+        return self.elsewhere, None
 
     def _place(self, node: cst.CSTNode, name: str) -> tuple[Reading | None, Place | None]:
-        reading = self.readings.get(name)
-        return reading, self.workflow.place(node) if reading is not None else None
+        known = self.workflow.determinism.reading(name) if name else None
+        if known is None or known[0] not in self.kinds or known[0] in _WITHOUT_CALL:
+            return None, None
+        place = self.workflow.place(node)
+        return known[1], place if place is not None and not self.workflow.is_cut(node) else None
 
     def _say(self, node: cst.BaseExpression, what: str, name: str, place: Place, reading: Reading) -> None:
-        harmed = harm(place, reading)
+        harmed = self.harm(place, name, reading)
         if harmed is not None:
             instead, fix = self.instead(node, name, place)
             self.report(node, f"{what} in workflow code: {harmed}; use {instead}", fix=fix)
+
+    # -- by other effects than calls, and in helpers ----------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Judge what is read or written without a call, and what the calls lead to: each thing once in a workflow."""
+        for effect, node, place in self.workflow.own:
+            if effect.kind in self.kinds and (effect.kind in _WITHOUT_CALL or effect.name in ENVIRONMENT_VARIABLES):
+                self.judge_own(effect, node, place)
+        for far in self.workflow.far:
+            if far.reached.effect.kind in self.kinds:
+                self._judge_far(far)
+
+    def judge_own(self, effect: Effect, node: cst.CSTNode, place: Place) -> None:
+        """Judge an effect of the workflow code that is no call of a function in a table."""
+        harmed = self.harm(place, effect.name, effect.reading)
+        if harmed is not None:
+            what = f"`{self.workflow.determinism.spelling(effect)}` {self.reads} in workflow code"
+            self.report(node, f"{what}: {harmed}; use {self.elsewhere}")
+
+    def _judge_far(self, far: Far) -> None:
+        effect = far.reached.effect
+        site = (effect.path, effect.start, effect.end)
+        harmed = self.harm(far.place, effect.name, effect.reading, passed_through=far.passed_through)
+        if harmed is None or site in self._said:
+            return
+        self._said.add(site)
+        spelling = self.workflow.determinism.spelling(effect)
+        called = far.reached.edges[0].written
+        what = f"`{called}()` {self.reads} in workflow code, by `{spelling}` in {effect.path}"
+        self.report(far.where, f"{what}: {harmed}; use {self.elsewhere}", hops=self._hops(far))
+
+    def _hops(self, far: Far) -> tuple[Hop, ...]:
+        return self.workflow.determinism.hops(far.reached)
+
+    # -- what comes of it -------------------------------------------------------------------------------------------------
+
+    def harm(self, place: Place, name: str, reading: Reading, *, passed_through: bool = False) -> str | None:
+        """What a call does to the run, or `None` where it does nothing."""
+        refuses = self.workflow.refuses(name)
+        if reading.raises:
+            return _NOT_IMPLEMENTED if reading.raises == "NotImplementedError" else self.replayed
+        if place.sandbox == "on" and refuses and (not passed_through or name in BUILTIN_OPEN):
+            return _FAILS if place.handler == "run" and place.fails_the_run else _REFUSED_IN[place.handler]
+        if place.handler != "run" or place.first_run_only or reading.harmless:
+            return None
+        if passed_through:
+            return f"its module is passed through the sandbox, which refuses nothing there, so {self.replayed}"
+        if place.sandbox == "off" or refuses is False:
+            return f"nothing refuses it here, so {self.replayed}"
+        return self._harm_where_it_depends(refuses=bool(refuses))
+
+    def _harm_where_it_depends(self, *, refuses: bool) -> str:
+        full = "in the full sandbox it is refused and the workflow task is retried for ever"
+        elsewhere = "elsewhere the sandbox refuses it and the workflow task is retried for ever"
+        if refuses:
+            return f"under a worker that lets it through {self.replayed}; {full}"
+        return f"in a passed-through module {self.replayed}; {elsewhere}"
+
+
+_WITHOUT_CALL = frozenset({"identity", "order", "state"})
+"""Kinds that the calls alone do not show."""

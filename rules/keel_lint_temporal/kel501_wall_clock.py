@@ -183,12 +183,12 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from keel_lint.jobs.nondeterminism import CLOCKS, Reading
 from keel_lint_temporal._workflow_code import Place, ReadingRule
 
 if TYPE_CHECKING:
     from keel_lint.finding import Applicability
     from keel_lint.fixing import FixBuilder
+    from keel_lint.jobs.nondeterminism import Reading
 
 UTC = frozenset({"datetime.UTC", "datetime.timezone.utc"})
 NOW = "temporalio.workflow.now"
@@ -233,14 +233,15 @@ class WallClock(ReadingRule):
     judges = ("workflow",)
     proof = "PENDING"
 
-    readings = CLOCKS
+    kinds = ("clock",)
     reads = "reads the wall clock"
+    elsewhere = "`workflow.now()`, or give the helper the time as an argument"
 
-    def does(self, node: cst.Call, name: str, place: Place, reading: Reading) -> str | None:  # noqa: ARG002
+    def does(self, node: cst.Call, name: str, place: Place, reading: Reading) -> str | None:
         """A call that is given the time reads no clock; where the sandbox refuses it all the same, it is said."""
         if not self.workflow.is_fixed(node, reading):
             return self.reads
-        return "needs the machine's time zone" if reading.refused and place.sandbox == "on" else None
+        return "needs the machine's time zone" if self.workflow.refuses(name) and place.sandbox == "on" else None
 
     def instead(self, node: cst.BaseExpression, name: str, place: Place) -> tuple[str, FixBuilder | None]:  # noqa: ARG002
         """The workflow's own clock."""

@@ -155,7 +155,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from keel_lint.jobs.nondeterminism import GENERATOR_METHODS, RANDOMNESS, Reading
+from keel_lint.jobs.nondeterminism import GENERATOR_METHODS, Reading
 from keel_lint_temporal._workflow_code import Place, ReadingRule
 
 if TYPE_CHECKING:
@@ -185,8 +185,9 @@ class Randomness(ReadingRule):
     judges = ("workflow",)
     proof = "PENDING"
 
-    readings = RANDOMNESS
+    kinds = ("randomness", "declared")
     reads = "gives a random value"
+    elsewhere = "`workflow.uuid4()` or `workflow.random()`, or give the helper the value as an argument"
 
     def does(self, node: cst.Call, name: str, place: Place, reading: Reading) -> str | None:  # noqa: ARG002
         """A generator that gets a seed is none of ours."""

@@ -134,7 +134,7 @@ class Judging:
     @cached_property
     def jobs(self) -> Jobs:
         """The project's tasks, workflows and settings."""
-        return Jobs(self.project, self._relevant, self.settings.charge_calls)
+        return Jobs(self.project, self._relevant, self.settings.charge_calls, self.settings.functions)
 
     @cached_property
     def flow(self) -> Flow:

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from keel_lint.flow.calls import Calls
+from keel_lint.flow.determinism import Determinism
 from keel_lint.flow.transactions import Transactions
 
 if TYPE_CHECKING:
@@ -27,3 +28,8 @@ class Flow:
     def transactions(self) -> Transactions:
         """Which calls run inside an open database transaction."""
         return Transactions(self._jobs.project, self.calls)
+
+    @cached_property
+    def determinism(self) -> Determinism:
+        """What functions do that a replay of a workflow cannot give back."""
+        return Determinism(self._jobs, self.calls, self._jobs.functions)

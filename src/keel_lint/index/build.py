@@ -435,6 +435,7 @@ class _Builder:
         items = tuple(self.with_item(item) for item in clause.named_children if item.type == "with_item")
         position = len(self.blocks)
         self.blocks.append(Block(items, node.children[0].type == "async", at.scope, at.block, node.start_byte, node.end_byte))
+        self.push((child for child in node.named_children if child.type == "comment"), at)
         self.push((body,), _At(at.scope, position, at.indents))
         self.push(clause.named_children, at)
         self.enter(clause, at)

@@ -15,23 +15,34 @@ from keel_lint.jobs.temporal import Temporal
 from keel_lint.jobs.versions import Version, version_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from keel_lint.project import Project
 
 
 class Jobs:
     """The whole-program facts about background jobs.
 
-    They are drawn from `relevant`; `charge_calls` are the project's own functions that move money.
+    They are drawn from `relevant`; `charge_calls` are the project's own functions that move money, `functions` those that are
+    configured as `deterministic` or `non-deterministic`.
     """
 
-    def __init__(self, project: Project, relevant: tuple[str, ...], charge_calls: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        project: Project,
+        relevant: tuple[str, ...],
+        charge_calls: tuple[str, ...] = (),
+        functions: Mapping[str, str] | None = None,
+    ) -> None:
         self.project = project
         self._relevant = relevant
         self.charge_calls = charge_calls
+        self.functions = functions or {}
         project.derive("celery-settings", lambda: msgspec.msgpack.encode(self._settings))
         project.derive("relevant", lambda: "\0".join(relevant).encode("utf-8", "surrogateescape"))
         project.derive("tasks", lambda: msgspec.msgpack.encode([(task.path, task.position) for task in self._all_tasks]))
         project.derive("sandbox-is-weakened", lambda: bytes([self.temporal.sandbox_is_weakened]))
+        project.derive("modules-passed-through", lambda: repr(sorted(self.temporal.modules_passed_through)).encode())
         project.derive("timeout-interceptor", lambda: bytes([self.temporal.interceptor_sets_timeouts]))
 
     @property

@@ -7,7 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from keel_lint.index.facts import Definition
+    from collections.abc import Iterator
+
+    from keel_lint.index.facts import Definition, Import
     from keel_lint.project import Project
 
 WORKFLOW = "temporalio.workflow"
@@ -17,6 +19,8 @@ OUTBOUND_INTERCEPTOR = "temporalio.worker.WorkflowOutboundInterceptor"
 _WEAKENS_SANDBOX = re.compile(
     rb"\bUnsandboxedWorkflowRunner\s*\(|\binvalid_module_members(?:_default)?\b|\bwith_passthrough_all_modules\b"
 )
+_PASSES_MODULES = re.compile(rb"\bwith_passthrough_modules\s*\(([^)]*)\)")
+_STRING = re.compile(rb"[\"']([\w.]+)[\"']")
 _SETS_TIMEOUT = re.compile(rb"(?:start|schedule)_to_close_timeout\s*=(?!=)")
 
 
@@ -54,6 +58,49 @@ class Temporal:
         if self._project.try_facts(path) is None:
             return False
         return _WEAKENS_SANDBOX.search(self._project.source(path).text) is not None
+
+    @property
+    def modules_passed_through(self) -> frozenset[str]:
+        """The modules that workers of the project pass through the sandbox, by `with_passthrough_modules(...)`."""
+        self._project.note("derived", "modules-passed-through")
+        return self._modules_passed_through
+
+    @cached_property
+    def _modules_passed_through(self) -> frozenset[str]:
+        with self._project.recording(inner=True):
+            return frozenset(name for path in self._relevant for name in self._passed_by_worker(path))
+
+    def _passed_by_worker(self, path: str) -> Iterator[str]:
+        if self._project.try_facts(path) is None:
+            return
+        for found in _PASSES_MODULES.finditer(self._project.source(path).text):
+            yield from (name.decode() for name in _STRING.findall(found[1]))
+
+    def passes_through(self, path: str, written: str, target: str) -> bool:
+        """Whether a file takes what is called as `written`, and stands in the file `target`, from outside the sandbox."""
+        head = written.partition(".")[0]
+        module = self._project.module_name(target)
+        parts = module.split(".")
+        if not self.modules_passed_through.isdisjoint(".".join(parts[:length]) for length in range(1, len(parts) + 1)):
+            return True
+        imports = self.imports_passed_through(path)
+        return any(record.name == head or self._leads_to(path, record, target) for record in imports)
+
+    def imports_passed_through(self, path: str) -> tuple[Import, ...]:
+        """The imports of a file that stand under `with workflow.unsafe.imports_passed_through():`."""
+        key = ("imports passed through", path)
+        return self._project.memo(key, lambda: tuple(self._find_passed(path)), ())
+
+    def _find_passed(self, path: str) -> Iterator[Import]:
+        facts = self._project.facts(path)
+        blocks = [b for b in facts.blocks if any(callee.endswith("imports_passed_through") for callee, _ in b.items)]
+        for record in facts.imports:
+            if any(block.start <= record.start < block.end for block in blocks):
+                yield record
+
+    def _leads_to(self, path: str, record: Import, target: str) -> bool:
+        below = f"{record.module}{'' if record.module.endswith('.') else '.'}{record.attribute}" if record.attribute else ""
+        return target in {self._project.module(name, path) for name in (record.module, below) if name}
 
     def fails_on_any_error(self, path: str, definition: Definition) -> bool:
         """Whether every error ends the workflow (`failure_exception_types=[Exception]`), instead of retrying its task."""

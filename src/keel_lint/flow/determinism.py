@@ -1,0 +1,577 @@
+"""What workflow code does that a replay cannot give back, in the function itself or in one that it reaches.
+
+Each function has effects of its own (it reads the clock, draws a number, opens a file ...) and those of the functions it calls.
+For every kind the nearest is kept, with the calls that lead to it. Functions that call each other are solved together, so that
+the answer does not depend on who is asked about first. Activities are a boundary: what they do is their own matter.
+"""
+
+from __future__ import annotations
+
+import ast
+import heapq
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from keel_lint.finding import Hop
+from keel_lint.flow.bodies import Body, bodies
+from keel_lint.flow.calls import Edge
+from keel_lint.flow.unordered import Origin, Unordered
+from keel_lint.index.facts import MODULE
+from keel_lint.jobs.instances import made_name
+from keel_lint.jobs.nondeterminism import ENVIRONMENT_VARIABLES, EVERY_CALL, GIVES, Kind, Reading, is_excused, reading_of
+from keel_lint.jobs.temporal import WORKFLOW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from keel_lint.flow.calls import Calls
+    from keel_lint.flow.classes import Place
+    from keel_lint.index.facts import Call, Definition
+    from keel_lint.jobs import Jobs
+
+IN_WORKFLOW = frozenset({f"{WORKFLOW}.in_workflow", f"{WORKFLOW}.unsafe.in_sandbox"})
+REPLAYING = f"{WORKFLOW}.unsafe.is_replaying"
+_CONTAINERS = frozenset({
+    "builtins.dict", "builtins.list", "builtins.set", "collections.Counter", "collections.OrderedDict",
+    "collections.defaultdict", "collections.deque",
+})  # fmt: skip
+_FACTORIES = ("default_factory", "factory")
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Something that a replay cannot give back. `name` is the canonical name of what is called, read or written.
+
+    `unless` is the parameter of the function without which it happens: `at or datetime.now()` only reads the clock where no
+    `at` is given. `because` are places that show it, before the last one.
+    """
+
+    kind: Kind
+    name: str
+    reading: Reading
+    path: str
+    start: int
+    end: int
+    unless: str = ""
+    because: tuple[Origin, ...] = ()
+
+
+class Reached(NamedTuple):
+    """An effect, and the calls that lead to it, outermost first."""
+
+    edges: tuple[Edge, ...]
+    effect: Effect
+
+    @property
+    def order(self) -> tuple[int, tuple[object, ...]]:
+        """What to sort by: nearest first; of two that are as near, the one whose first call stands first."""
+        calls = ((edge.path, edge.start, edge.end, edge.target) for edge in self.edges)
+        return len(self.edges), (*calls, (self.effect.path, self.effect.start, self.effect.end, self.effect.name))
+
+
+class Sort(NamedTuple):
+    """What effects are told apart by: their kind, and whether they only matter where the sandbox refuses them."""
+
+    kind: Kind
+    harmless: bool
+
+
+Nearest = dict[Sort, Reached]
+
+
+class Determinism:
+    """The effects of the functions of a project.
+
+    `trusted` says of functions, by dotted name (of the function, or of its class or module), whether they are `deterministic`
+    or `non-deterministic`, whatever they do.
+    """
+
+    def __init__(self, jobs: Jobs, calls: Calls, trusted: Mapping[str, str]) -> None:
+        self._jobs = jobs
+        self._project = jobs.project
+        self._calls = calls
+        self._trusted = trusted
+        self._groups: dict[Place, tuple[Place, ...]] = {}
+
+    # -- what is asked ----------------------------------------------------------------------------------------------------
+
+    def effects(self, path: str, position: int) -> Nearest:
+        """For each kind of effect of a function of the project the nearest one."""
+        if (path, position) not in self._groups:
+            self._solve((path, position))
+        return self._answer((path, position))
+
+    def through(self, edge: Edge) -> list[Reached]:
+        """The nearest effects of what a call of workflow code runs, each with that call as its first."""
+        return self._through(edge, self.effects(*edge.target))
+
+    def own(self, path: str, position: int) -> tuple[Effect, ...]:
+        """The effects of a function itself, in source order. Those of a class are its default factories'."""
+        return self._project.memo(("own effects", path, position), lambda: tuple(self._own(path, position)), ())
+
+    def edges(self, path: str, position: int) -> tuple[Edge, ...]:
+        """The calls of a function that run in a workflow when the function does, without those that are a boundary."""
+        return self._project.memo(("workflow edges", path, position), lambda: tuple(self._edges(path, position)), ())
+
+    def is_cut(self, path: str, position: int, offset: int, *, on_replay: bool = False) -> bool:
+        """Whether what stands at `offset` in a function never runs in a workflow, because a guard round it says so.
+
+        With `on_replay` what only the first run does counts as cut, too.
+        """
+        definitions = self._project.facts(path).definitions
+        while position != MODULE:
+            cuts = self._cuts(path, position) if definitions[position].kind == "function" else ()
+            if any(start <= offset < end and (on_replay or not first_run) for start, end, first_run in cuts):
+                return True
+            position = definitions[position].parent
+        return False
+
+    def name(self, path: str, callee: str, scope: int) -> str:
+        """The canonical name of what a call calls, also through objects from outside whose class is known; empty otherwise."""
+        key = ("canonical", path, callee, scope)
+        return self._project.memo(key, lambda: self._canonical(path, callee, scope, 0), "")
+
+    def hops(self, reached: Reached) -> tuple[Hop, ...]:
+        """The path of a finding, from the first call to the effect."""
+        calls = (self._hop(edge.path, edge.start, edge.end, f"calls `{edge.written}`") for edge in reached.edges)
+        effect = reached.effect
+        because = (self._hop(*origin) for origin in effect.because)
+        return (
+            *calls,
+            *because,
+            self._hop(effect.path, effect.start, effect.end, f"`{self.spelling(effect)}` {_DOES[effect.kind]}"),
+        )
+
+    def spelling(self, effect: Effect) -> str:
+        """How an effect is written in its file, in one short line."""
+        text = self._project.source(effect.path).text[effect.start : effect.end].decode("utf-8", "replace")
+        line = " ".join(text.split())
+        return line if len(line) <= 60 else f"{line[:57]}..."
+
+    # -- names ------------------------------------------------------------------------------------------------------------
+
+    def _canonical(self, path: str, callee: str, scope: int, depth: int) -> str:
+        made, called, rest = callee.partition("().")
+        if called:
+            owner = self._canonical(path, made, scope, depth + 1)
+            return f"{owner}.{rest.replace('()', '')}" if owner else ""
+        if depth > 4 or not callee.replace(".", "").isidentifier():
+            return ""
+        symbol = self._project.resolve(path, callee, scope)
+        if symbol.state == "local":
+            return self._of_local(path, callee, scope, depth)
+        return made_name(self._project, symbol)
+
+    def _of_local(self, path: str, callee: str, scope: int, depth: int) -> str:
+        """The name of a local variable's method: by what the variable is bound to once, or annotated with."""
+        head, dot, rest = callee.partition(".")
+        facts = self._project.facts(path)
+        while scope != MODULE and head not in facts.bindings.get(scope, ()):
+            scope = facts.definitions[scope].parent
+        if scope == MODULE:
+            return ""
+        bound = [a for a in facts.locals if a.scope == scope and a.target == head]
+        parameter = next((p for p in facts.definitions[scope].parameters if p.name == head), None)
+        if parameter is not None:
+            owner = self._project.resolve(path, parameter.annotation, scope).name if not bound and parameter.annotation else ""
+        else:
+            owner = self._canonical(path, _callee_of(bound[0].value), scope, depth + 1) if len(bound) == 1 else ""
+        return f"{GIVES.get(owner, owner)}{dot}{rest}" if owner else ""
+
+    # -- guards -----------------------------------------------------------------------------------------------------------
+
+    def _bodies(self, path: str) -> dict[int, Body]:
+        return self._project.memo(("bodies", path), lambda: self._read_bodies(path), {})
+
+    def _read_bodies(self, path: str) -> dict[int, Body]:
+        return bodies(self._project.source(path).text, self._project.facts(path), ENVIRONMENT_VARIABLES)
+
+    def _body(self, path: str, position: int) -> Body:
+        return self._bodies(path).get(position) or Body()
+
+    def _cuts(self, path: str, position: int) -> tuple[tuple[int, int, bool], ...]:
+        return self._project.memo(("cuts", path, position), lambda: tuple(self._find_cuts(path, position)), ())
+
+    def _find_cuts(self, path: str, position: int) -> Iterator[tuple[int, int, bool]]:
+        """The stretches that never run in a workflow, and those that only its first run goes through."""
+        for region in self._body(path, position).regions:
+            names = [self._tested(path, name, position) for name in region.names]
+            if region.raised:
+                is_cut = any(name.startswith(f"{WORKFLOW}.") for name in names)
+            elif names[0] == "typing.TYPE_CHECKING":
+                is_cut = region.truth
+            else:
+                is_cut = not region.truth and (names[0] in IN_WORKFLOW or names[0] == REPLAYING)
+            if is_cut:
+                yield region.start, region.end, names[0] == REPLAYING and not region.raised
+
+    def _tested(self, path: str, name: str, position: int) -> str:
+        """The canonical name of a test; that of `in_workflow` for a function of the project that only asks for it."""
+        symbol = self._project.resolve(path, name, position)
+        if symbol.state != "internal" or symbol.definition < 0:
+            return symbol.name
+        facts = self._project.facts(symbol.path)
+        definition = facts.definitions[symbol.definition]
+        if definition.kind != "function" or definition.end - definition.body_start > 400:
+            return symbol.name
+        asked = {self.name(symbol.path, call.callee, call.scope) for call in facts.calls if call.scope == symbol.definition}
+        return next(iter(sorted(asked & IN_WORKFLOW)), symbol.name) if len(asked) == 1 else symbol.name
+
+    # -- effects of a function itself -------------------------------------------------------------------------------------
+
+    def _own(self, path: str, position: int) -> Iterator[Effect]:
+        definition = self._project.facts(path).definitions[position]
+        if definition.kind == "class":
+            yield from self._factories(path, position)
+            return
+        found = [*self._called(path, position), *self._read(path, position), *self._written(path, position)]
+        found += self._looped(path, position)
+        running = (effect for effect in found if not self.is_cut(path, position, effect.start, on_replay=True))
+        for effect in sorted(running, key=lambda effect: (effect.start, effect.end, effect.kind)):
+            yield replace(effect, unless=self._fallback_for(path, position, effect.start))
+
+    def _fallback_for(self, path: str, position: int, offset: int) -> str:
+        """The parameter that must be missing for what stands at an offset to run."""
+        regions = self._body(path, position).regions
+        missing = [r.names[0] for r in regions if not r.truth and not r.raised and r.start <= offset < r.end]
+        parameters = {p.name for p in self._project.facts(path).definitions[position].parameters if p.default in {"", "None"}}
+        return next((name for name in missing if name in parameters), "")
+
+    def _called(self, path: str, position: int) -> Iterator[Effect]:
+        definition = self._project.facts(path).definitions[position]
+        for call in self._calls_of(path, position):
+            name = self.name(path, call.callee, call.scope)
+            known = self.reading(name) if name else None
+            if known is None or (call.callee.count("()") and self.reading(name.rpartition(".")[0]) is not None):
+                continue
+            kind, reading = known
+            if kind == "identity" and not self._matters(path, definition, call):
+                continue
+            if not self._is_fixed(path, call, reading):
+                yield Effect(kind, name, reading, path, call.start, call.end)
+
+    def reading(self, name: str) -> tuple[Kind, Reading] | None:
+        """What a call of this canonical name does that a replay cannot give back; the configuration goes first."""
+        stated = self.trust(name)
+        if stated is not None:
+            return None if stated == "deterministic" else ("declared", Reading())
+        return reading_of(name)
+
+    def trust(self, name: str) -> str | None:
+        """What the configuration says of a dotted name, or of what it lies in."""
+        while name:
+            if name in self._trusted:
+                return self._trusted[name]
+            name = name.rpartition(".")[0]
+        return None
+
+    def _is_fixed(self, path: str, call: Call, reading: Reading) -> bool:
+        if reading.fixed_by == EVERY_CALL and not reading.unless:
+            return False
+        text = self._project.source(path).text[call.start : call.end].decode("utf-8", "replace")
+        node = _parsed(text)
+        if not isinstance(node, ast.Call):
+            return True
+        if reading.unless:
+            return is_excused(reading, text)
+        if any(isinstance(given, ast.Starred) for given in node.args) or any(k.arg is None for k in node.keywords):
+            return True
+        given = [
+            *node.args[reading.fixed_by : reading.fixed_by + 1],
+            *(k.value for k in node.keywords if k.arg == reading.keyword),
+        ]
+        return any(not (isinstance(value, ast.Constant) and value.value is None) for value in given)
+
+    def _matters(self, path: str, definition: Definition, call: Call) -> bool:
+        """Whether a hash or an identity can get out of a function: not in `__hash__` and its kind, and not in a comparison."""
+        if definition.name.startswith("__"):
+            return False
+        text = self._project.source(path).text
+        node = _parsed(text[call.start : call.end].decode("utf-8", "replace"))
+        if not isinstance(node, ast.Call) or not node.args or all(_is_number(argument) for argument in node.args):
+            return False
+        before = text[max(0, call.start - 80) : call.start].rstrip()
+        after = text[call.end : call.end + 20].lstrip()
+        compared = before.endswith((b"==", b"!=", b" in", b" is", b"not", b".add(", b".discard(", b"["))
+        return not compared and not after.startswith((b"==", b"!=", b"in ", b"not in", b"is ", b"]", b":"))
+
+    def _read(self, path: str, position: int) -> Iterator[Effect]:
+        calls = [(call.start, call.end) for call in self._calls_of(path, position)]
+        for read in self._body(path, position).reads:
+            name = self._project.resolve(path, read.name, position).name
+            if name in ENVIRONMENT_VARIABLES and self.trust(name) != "deterministic":
+                # `os.environ.get("X")` is shown whole.
+                round_it = min(((s, e) for s, e in calls if s == read.start and read.end < e), default=(read.start, read.end))
+                yield Effect("environment", name, Reading(), path, *round_it)
+
+    def _written(self, path: str, position: int) -> Iterator[Effect]:
+        for write in self._body(path, position).writes:
+            if write.guarded:
+                continue
+            name = self._shared_name(path, write.name, position, rebinds=write.rebinds)
+            if name:
+                yield Effect("state", name, Reading(), path, write.start, write.end)
+
+    def _shared_name(self, path: str, written: str, position: int, *, rebinds: bool) -> str:
+        """The canonical name of a module-level variable, or of a class's attribute, that is written to; empty for another."""
+        symbol = self._project.resolve(path, written, position)
+        if symbol.state != "internal" or symbol.definition >= 0:
+            return ""
+        if rebinds and written.isidentifier():
+            return symbol.name
+        if symbol.assignment < 0:
+            return ""
+        value = self._project.facts(symbol.path).assignments[symbol.assignment].value
+        if value[:1] in "[{" and value:
+            return symbol.name
+        callee = value.partition("(")[0]
+        made = self._project.resolve(symbol.path, callee).name if callee.replace(".", "").isidentifier() else ""
+        return symbol.name if made in _CONTAINERS else ""
+
+    def _looped(self, path: str, position: int) -> Iterator[Effect]:
+        body = self._body(path, position)
+        if not body.loops:
+            return
+        text = self._project.source(path).text
+        unordered = Unordered(self._project, self._calls.classes, path, position, body.values)
+        for loop in body.loops:
+            source = text[loop.start : loop.end].decode("utf-8", "replace")
+            origin = unordered.origin(source)
+            if origin is not None:
+                yield Effect("order", source, Reading(), path, loop.start, loop.end, because=origin)
+
+    def _factories(self, path: str, position: int) -> Iterator[Effect]:
+        """The default factories of a data class or model: `id: UUID = field(default_factory=uuid4)`."""
+        for owner in self._project.mro(path, position):
+            for assignment in self._project.facts(owner[0]).assignments:
+                if assignment.scope != owner[1] or not any(word in assignment.value for word in _FACTORIES):
+                    continue
+                name = self._factory(owner[0], assignment.value, owner[1])
+                known = self.reading(name) if name else None
+                if known is not None and known[1].fixed_by == EVERY_CALL:
+                    yield Effect(known[0], name, known[1], owner[0], assignment.start, assignment.end)
+
+    def _factory(self, path: str, value: str, scope: int) -> str:
+        node = _parsed(value)
+        if not isinstance(node, ast.Call):
+            return ""
+        given = next((k.value for k in node.keywords if k.arg in _FACTORIES), None)
+        if isinstance(given, ast.Lambda) and isinstance(given.body, ast.Call):
+            given = given.body.func
+        return self.name(path, ast.unparse(given), scope) if isinstance(given, (ast.Name, ast.Attribute)) else ""
+
+    # -- calls ------------------------------------------------------------------------------------------------------------
+
+    def _calls_of(self, path: str, position: int) -> Sequence[Call]:
+        return [call for call in self._project.facts(path).calls if call.scope == position]
+
+    def _edges(self, path: str, position: int) -> Iterator[Edge]:
+        if self._project.facts(path).definitions[position].kind == "class":
+            return
+        for edge in (*self._calls.callees(path, position), *self._constructed(path, position)):
+            if (
+                edge.how in {"call", "passed"}
+                and not self.is_cut(path, position, edge.start)
+                and not self._is_boundary(edge.target)
+            ):
+                yield edge
+
+    def _is_boundary(self, target: Place) -> bool:
+        path, position = target
+        definition = self._project.facts(path).definitions[position]
+        if self._trusted and self.trust(f"{self._project.module_name(path)}.{definition.qualname}") == "deterministic":
+            return True
+        return self._jobs.temporal.is_activity(path, definition)
+
+    def _constructed(self, path: str, position: int) -> Iterator[Edge]:
+        """The classes with default factories that a function makes objects of without giving those values."""
+        for call in self._calls_of(path, position):
+            if not call.callee.replace(".", "").isidentifier():
+                continue
+            symbol = self._project.resolve(path, call.callee, call.scope)
+            if symbol.state != "internal" or symbol.definition < 0:
+                continue
+            target = symbol.path, symbol.definition
+            if self._project.facts(target[0]).definitions[target[1]].kind == "class" and self._leaves_factories(
+                path, call, target
+            ):
+                yield Edge(path, call.scope, call.block, call.start, call.end, target, call.callee)
+
+    def _leaves_factories(self, path: str, call: Call, target: Place) -> bool:
+        effects = self.own(*target)
+        if not effects:
+            return False
+        text = self._project.source(path).text[call.start : call.end].decode("utf-8", "replace")
+        targets = {
+            assignment.target
+            for effect in effects
+            for assignment in self._project.facts(effect.path).assignments
+            if (assignment.start, assignment.end) == (effect.start, effect.end)
+        }
+        node = _parsed(text)
+        keywords = {keyword.arg for keyword in node.keywords} if isinstance(node, ast.Call) else {None}
+        return None not in keywords and not targets <= keywords and not (isinstance(node, ast.Call) and node.args)
+
+    # -- all together -----------------------------------------------------------------------------------------------------
+
+    def _answer(self, place: Place) -> Nearest:
+        group = self._groups[place]
+        nothing: dict[Place, Nearest] = {}
+        return self._project.memo(("effects", group[0]), lambda: self._settle(group), nothing)[place]
+
+    def _solve(self, start: Place) -> None:
+        """Find the groups of functions that reach each other, and settle them, those that are called first."""
+        for group in _components(start, self._targets, self._groups):
+            for place in group:
+                self._groups[place] = group
+            self._answer(group[0])
+
+    def _targets(self, place: Place) -> list[Place]:
+        return [edge.target for edge in self.edges(*place)]
+
+    def _settle(self, group: tuple[Place, ...]) -> dict[Place, Nearest]:
+        """The nearest effects of functions that reach each other, by length of path (Dijkstra, one queue for all kinds)."""
+        inside = set(group)
+        callers: dict[Place, list[tuple[Place, Edge]]] = defaultdict(list)
+        waiting: list[tuple[tuple[int, tuple[object, ...]], Place, Sort, int, Reached]] = []
+        for place in group:
+            for reached in self._outward(place, inside):
+                heapq.heappush(waiting, (reached.order, place, _sort(reached.effect), len(waiting), reached))
+            for edge in self.edges(*place):
+                if edge.target in inside:
+                    callers[edge.target].append((place, edge))
+        nearest: dict[Place, Nearest] = {place: {} for place in group}
+        number = len(waiting)
+        while waiting:
+            _, place, sort, _, reached = heapq.heappop(waiting)
+            if sort in nearest[place]:
+                continue
+            nearest[place][sort] = reached
+            for caller, edge in callers[place]:
+                number += 1
+                longer = Reached((edge, *reached.edges), reached.effect)
+                heapq.heappush(waiting, (longer.order, caller, sort, number, longer))
+        return nearest
+
+    def _outward(self, place: Place, inside: set[Place]) -> Iterator[Reached]:
+        """The effects of a function, and those of the functions it calls that are settled already."""
+        yield from (Reached((), effect) for effect in self._declared(place))
+        for edge in self.edges(*place):
+            known = self._answer(edge.target) if edge.target not in inside else {}
+            yield from self._through(edge, known)
+
+    def _through(self, edge: Edge, known: Nearest) -> list[Reached]:
+        """What comes of a call: the effects of the function, and those that it has because an argument is missing."""
+        missing = [effect for effect in self.own(*edge.target) if effect.unless and not self._is_given(edge, effect.unless)]
+        found = [Reached((edge, *reached.edges), reached.effect) for reached in known.values()]
+        return [*found, *(Reached((edge,), effect) for effect in missing)]
+
+    def _is_given(self, edge: Edge, parameter: str) -> bool:
+        """Whether a call gives an argument for a parameter, or may do so."""
+        text = self._project.source(edge.path).text[edge.start : edge.end].decode("utf-8", "replace")
+        node = _parsed(text)
+        if not isinstance(node, ast.Call) or edge.how != "call":
+            return True
+        if any(isinstance(given, ast.Starred) for given in node.args) or any(k.arg is None for k in node.keywords):
+            return True
+        path, position = edge.target
+        names = [p.name for p in self._project.facts(path).definitions[position].parameters if p.kind in {"posonly", "plain"}]
+        if edge.owner is not None and names[:1] in (["self"], ["cls"]):
+            names = names[1:]
+        given = dict(zip(names, node.args, strict=False)) | {k.arg: k.value for k in node.keywords if k.arg}
+        value = given.get(parameter)
+        return value is not None and not (isinstance(value, ast.Constant) and value.value is None)
+
+    def _declared(self, place: Place) -> Iterable[Effect]:
+        path, position = place
+        definition = self._project.facts(path).definitions[position]
+        name = f"{self._project.module_name(path)}.{definition.qualname}" if self._trusted else ""
+        if self._trusted and self.trust(name) == "non-deterministic":
+            return (Effect("declared", name, Reading(), path, *definition.name_span),)
+        return (effect for effect in self.own(path, position) if not effect.unless)
+
+    def _hop(self, path: str, start: int, end: int, what: str) -> Hop:
+        return Hop(self._project.absolute(path), self._project.source(path).span(start, end), what)
+
+
+_DOES: dict[Kind, str] = {
+    "clock": "reads the clock",
+    "randomness": "gives a random value",
+    "sleep": "blocks the thread",
+    "io": "talks to the outside",
+    "environment": "reads the environment",
+    "threads": "needs threads",
+    "waits": "goes on in any order",
+    "client": "talks to the Temporal service",
+    "identity": "differs from process to process",
+    "declared": "is configured as non-deterministic",
+    "state": "changes what lives outside the run",
+    "order": "has no fixed order",
+}
+
+
+def _sort(effect: Effect) -> Sort:
+    return Sort(effect.kind, effect.reading.harmless)
+
+
+def _callee_of(value: str) -> str:
+    """What a call given as source calls: `Path` of `Path(name)`."""
+    return value.removeprefix("await ").partition("(")[0].strip()
+
+
+def _is_number(node: ast.expr) -> bool:
+    if isinstance(node, ast.Tuple):
+        return all(_is_number(element) for element in node.elts)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return node.func.id in {"int", "float", "len", "round"}
+    return isinstance(node, ast.Constant) and isinstance(node.value, (int, float))
+
+
+def _parsed(text: str) -> ast.expr | None:
+    try:
+        return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
+
+
+def _components(
+    start: Place, targets: Callable[[Place], list[Place]], done: Mapping[Place, object]
+) -> Iterator[tuple[Place, ...]]:
+    """The strongly connected components that can be reached from `start` and are not done, those that are called first.
+
+    Tarjan's algorithm without recursion: call chains can be longer than Python's stack.
+    """
+    order: dict[Place, int] = {}
+    low: dict[Place, int] = {}
+    open_: list[Place] = []
+    is_open: set[Place] = set()
+    stack: list[tuple[Place, Iterator[Place]]] = []
+
+    def enter(place: Place) -> None:
+        order[place] = low[place] = len(order)
+        open_.append(place)
+        is_open.add(place)
+        stack.append((place, iter(targets(place))))
+
+    enter(start)
+    while stack:
+        place, waiting = stack[-1]
+        for target in waiting:
+            if target in done:
+                continue
+            if target not in order:
+                enter(target)
+                break
+            if target in is_open:
+                low[place] = min(low[place], order[target])
+        else:
+            stack.pop()
+            if stack:
+                low[stack[-1][0]] = min(low[stack[-1][0]], low[place])
+            if low[place] == order[place]:
+                first = open_.index(place)
+                group = tuple(sorted(open_[first:]))
+                del open_[first:]
+                is_open.difference_update(group)
+                yield group
