@@ -454,12 +454,12 @@ class _Builder:
         self.descend(node, at._replace(awaited=False) if at.awaited else at)
 
     def call_role(self, callee: str) -> str | None:
-        """The role that a call gives; `signature("name")` is known by its import."""
+        """The role that a call gives; what has another name here, or is too common a word, is known by its import."""
         role = roles.of_call(callee)
         if role is not None or "." in callee or callee not in self.modules:
             return role
         canonical = self.canonical(callee)
-        return roles.of_call(canonical) if canonical.startswith("celery.") else None
+        return roles.of_call(canonical) if canonical.startswith(("celery.", "temporalio.")) else None
 
     def attribute(self, node: Node, at: _At) -> None:
         owner = node.child_by_field_name("object")

@@ -14,6 +14,7 @@ from keel_lint.jobs.names import TaskNames
 from keel_lint.jobs.tasks import Task, Tasks
 from keel_lint.jobs.temporal import Temporal
 from keel_lint.jobs.versions import Version, version_of
+from keel_lint.jobs.workers import Workers
 
 if TYPE_CHECKING:
     from keel_lint.project import Project
@@ -33,6 +34,7 @@ class Jobs:
         project.derive("relevant", lambda: "\0".join(relevant).encode("utf-8", "surrogateescape"))
         project.derive("tasks", lambda: msgspec.msgpack.encode([(task.path, task.position) for task in self._all_tasks]))
         project.derive("task-names", self._task_names)
+        project.derive("workers", self._all_workers)
         project.derive("sandbox-is-weakened", lambda: bytes([self.temporal.sandbox_is_weakened]))
         project.derive("timeout-interceptor", lambda: bytes([self.temporal.interceptor_sets_timeouts]))
 
@@ -70,6 +72,14 @@ class Jobs:
 
     def _task_names(self) -> bytes:
         return self.names.digest()
+
+    @cached_property
+    def workers(self) -> Workers:
+        """Temporal's workers: what each registers, and the task queue it polls."""
+        return Workers(self.project, self._relevant, self._tasks.constant)
+
+    def _all_workers(self) -> bytes:
+        return self.workers.digest()
 
     @property
     def dispatches(self) -> Dispatches:
