@@ -11,6 +11,7 @@ import libcst as cst
 
 from keel_lint.finding import Finding
 from keel_lint.glance import Glance
+from keel_lint.jobs.bindings import Bindings
 from keel_lint.jobs.values import fold
 from keel_lint.project import Names
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 N = TypeVar("N", bound=cst.CSTNode)
 T = TypeVar("T")
 
+_MAX_BINDINGS = 8
 _SCOPES = (cst.FunctionDef, cst.ClassDef, cst.Lambda)
 _TRIVIA = (
     "whitespace", "leading_lines", "lines_after", "header", "footer", "lpar", "rpar", "trailing", "indent", "newline", "comma",
@@ -152,9 +154,19 @@ class Definition(Glance):
         return self.name(call.func)
 
     def value(self, node: cst.CSTNode) -> object:
-        """The value of a constant expression, `UNKNOWN` for any other."""
+        """The value of a constant expression or of a local name that is bound to one, `UNKNOWN` for any other."""
+        for _ in range(_MAX_BINDINGS):
+            bound = self._bound(node) if isinstance(node, cst.Name) else None
+            if bound is None:
+                break
+            node = bound
         scope = self.scope(node)
         return fold(self.code(node), lambda name: self.jobs.tasks.constant(self.path, name, scope))
+
+    def _bound(self, name: cst.Name) -> cst.CSTNode | None:
+        """The one expression that a local name stands for."""
+        found = self.once(Bindings).reaching(name)
+        return found[0].source if len(found) == 1 and found[0].how == "value" else None
 
     def _is_bound_by_expression(self, node: cst.CSTNode, head: str) -> bool:
         """Whether a comprehension or lambda round the node binds its first part."""

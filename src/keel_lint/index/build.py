@@ -464,8 +464,7 @@ class _Builder:
     def call(self, node: Node, at: _At) -> None:
         function = node.child_by_field_name("function")
         callee = self.dotted(function)
-        role = roles.of_call(callee)
-        self.give_role(at.scope, role)
+        self.give_role(at.scope, self.call_role(callee))
         name = callee.rpartition(".")[2]
         kept = tuple(self.arguments(node)) if roles.keeps_arguments(callee) else ()
         if name == "partial" and kept:
@@ -473,6 +472,14 @@ class _Builder:
             self.give_role(at.scope, roles.of_call(kept[0].text))
         self.calls.append(Call(callee, node.start_byte, node.end_byte, at.scope, at.block, at.awaited, kept))
         self.descend(node, at._replace(awaited=False) if at.awaited else at)
+
+    def call_role(self, callee: str) -> str | None:
+        """The role that a call gives; what has another name here, or is too common a word, is known by its import."""
+        role = roles.of_call(callee)
+        if role is not None or "." in callee or callee not in self.modules:
+            return role
+        canonical = self.canonical(callee)
+        return roles.of_call(canonical) if canonical.startswith(("celery.", "temporalio.")) else None
 
     def attribute(self, node: Node, at: _At) -> None:
         owner = node.child_by_field_name("object")
@@ -531,16 +538,24 @@ class _Builder:
         waiting = list(node.named_children)
         while waiting:
             child = waiting.pop()
-            if child.type == "assignment":
-                yield roles.of_target(self.dotted(child.child_by_field_name("left")))
+            if child.type in {"assignment", "augmented_assignment"}:
+                yield self.target_role(child.child_by_field_name("left"))
             elif child.type == "call":
-                yield roles.of_call(self.dotted(child.child_by_field_name("function")))
+                yield self.call_role(self.dotted(child.child_by_field_name("function")))
             if child.type not in _LEAVES and child.type not in {"lambda", "string"}:
                 waiting.extend(child.named_children)
+
+    def target_role(self, left: Node | None) -> str | None:
+        """The role that an assignment gives: a name, an attribute, or a key of one (`app.config["CELERY"]`)."""
+        if left is not None and left.type == "subscript" and (target := self.setting_target(left)):
+            return roles.of_target(target)
+        return roles.of_target(self.dotted(left))
 
     def assignment(self, node: Node, at: _At) -> None:
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
         self.bind_pattern(at.scope, left)
+        if at.scope != MODULE:
+            self.give_role(at.scope, self.target_role(left))
         if left is not None and left.type in {"identifier", "attribute"} and self.keeps(left, at):
             self.keep_assignment(node, self.dotted(left), right, at)
         elif left is not None and left.type == "identifier":

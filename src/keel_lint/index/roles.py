@@ -18,6 +18,12 @@ WORKFLOW_STARTS = frozenset(
 )
 TASK_DECORATORS = frozenset({"task", "shared_task", "periodic_task"})
 SETTINGS_CALLS = frozenset({"config_from_object", "Celery", "setup_celery"})
+BEAT_CALLS = frozenset({"add_periodic_task", "crontab"})
+LOWER_SETTINGS = frozenset({
+    "accept_content", "beat_schedule", "broker_transport_options", "result_serializer", "task_always_eager", "task_annotations",
+    "task_routes", "task_serializer",
+})  # fmt: skip
+"""Settings that rules judge where they stand, in Celery's own spelling."""
 
 _CALL_ROLES: dict[str, str] = {
     **dict.fromkeys(DISPATCHES, "dispatch"),
@@ -25,6 +31,7 @@ _CALL_ROLES: dict[str, str] = {
     **dict.fromkeys(ACTIVITY_CALLS, "activity-call"),
     **dict.fromkeys(WORKFLOW_STARTS, "workflow-start"),
     **dict.fromkeys(SETTINGS_CALLS, "settings"),
+    **dict.fromkeys(BEAT_CALLS, "beat"),
     "Worker": "worker",
 }
 
@@ -54,7 +61,7 @@ def makes_application(name: str) -> bool:
 def of_call(callee: str) -> str | None:
     """The role that a call of this dotted name gives to the definition round it."""
     owner, _, name = callee.rpartition(".")
-    if name == "update" and owner.endswith("conf"):
+    if name == "update" and (owner.endswith("conf") or of_target(owner) is not None):
         return "settings"
     role = _CALL_ROLES.get(name) or ("settings" if makes_application(name) else None)
     return role if owner or role not in {"dispatch", "signature"} else None
@@ -75,7 +82,9 @@ def of_base(base: str) -> str | None:
 
 def of_target(target: str) -> str | None:
     """The role that an assignment to this dotted target gives to its statement."""
-    owner, _, name = target.rpartition(".")
+    owner, _, name = target.removesuffix("[]").rpartition(".")
     if name.startswith(("CELERY_", "CELERYD_", "CELERYBEAT_")) or owner.endswith("conf"):
+        return "settings"
+    if name == "CELERY" or name in LOWER_SETTINGS or name.endswith("BEAT_SCHEDULE"):
         return "settings"
     return "settings" if name == "conf" and owner else None

@@ -10,9 +10,11 @@ import msgspec
 from keel_lint.jobs.celery_settings import CelerySettings, read_settings
 from keel_lint.jobs.dispatches import Dispatches
 from keel_lint.jobs.models import Models
+from keel_lint.jobs.names import TaskNames
 from keel_lint.jobs.tasks import Task, Tasks
 from keel_lint.jobs.temporal import Temporal
 from keel_lint.jobs.versions import Version, version_of
+from keel_lint.jobs.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +43,8 @@ class Jobs:
         project.derive("celery-settings", lambda: msgspec.msgpack.encode(self._settings))
         project.derive("relevant", lambda: "\0".join(relevant).encode("utf-8", "surrogateescape"))
         project.derive("tasks", lambda: msgspec.msgpack.encode([(task.path, task.position) for task in self._all_tasks]))
+        project.derive("task-names", self._task_names)
+        project.derive("workers", self._all_workers)
         project.derive("sandbox-is-weakened", lambda: bytes([self.temporal.sandbox_is_weakened]))
         project.derive("modules-passed-through", lambda: repr(sorted(self.temporal.modules_passed_through)).encode())
         project.derive("timeout-interceptor", lambda: bytes([self.temporal.interceptor_sets_timeouts]))
@@ -71,6 +75,22 @@ class Jobs:
     @cached_property
     def _tasks(self) -> Tasks:
         return Tasks(self.project, self._settings)
+
+    @cached_property
+    def names(self) -> TaskNames:
+        """The names under which tasks are registered."""
+        return TaskNames(self.project, self._tasks, self._relevant, lambda: self._all_tasks)
+
+    def _task_names(self) -> bytes:
+        return self.names.digest()
+
+    @cached_property
+    def workers(self) -> Workers:
+        """Temporal's workers: what each registers, and the task queue it polls."""
+        return Workers(self.project, self._relevant, self._tasks.constant)
+
+    def _all_workers(self) -> bytes:
+        return self.workers.digest()
 
     @property
     def dispatches(self) -> Dispatches:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from keel_lint.index.facts import Argument, Decorator, Definition, Parameter, assignments_of
 from keel_lint.jobs.activity_options import OptionsReader
 from keel_lint.jobs.celery_settings import CelerySettings, TaskClass, is_app
+from keel_lint.jobs.constants import Constants
 from keel_lint.jobs.values import UNKNOWN, fold
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Tasks:
     def __init__(self, project: Project, settings: CelerySettings) -> None:
         self._project = project
         self._known_settings = settings
+        self._constants = Constants(project)
         self._spread = OptionsReader(project, self.constant)
 
     @property
@@ -217,16 +219,8 @@ class Tasks:
         return Option(value, argument.text, origin, path, argument.start, argument.end)
 
     def constant(self, path: str, dotted: str, scope: int = -1) -> object:
-        """The value of a name that is assigned one constant at module level, in whatever file."""
-        symbol = self._project.resolve(path, dotted, scope)
-        if symbol.assignment < 0 or not symbol.path:
-            return UNKNOWN
-        assignment = self._project.facts(symbol.path).assignments[symbol.assignment]
-        if assignment.cut or assignment.value == dotted:
-            return UNKNOWN
-        key = ("constant", symbol.path, symbol.assignment)
-        unknown: object = UNKNOWN
-        return self._project.memo(key, lambda: fold(assignment.value, lambda name: self.constant(symbol.path, name)), unknown)
+        """The value of a name that stands for a constant, in whatever file; see `Constants`."""
+        return self._constants.value(path, dotted, scope)
 
     def _class_of(self, path: str, text: str, scope: int) -> tuple[str, int] | None:
         symbol = self._project.resolve(path, text, scope)

@@ -36,8 +36,8 @@ def _nothing(name: str) -> object:  # noqa: ARG001
 
 
 def fold(text: str, lookup: Lookup = _nothing) -> object:
-    """The value of an expression given as source: numbers, strings, containers, arithmetic, `timedelta(...)` and names that
-    `lookup` knows. `UNKNOWN` for anything else; never raises.
+    """The value of an expression given as source: numbers, strings, containers, arithmetic, f-strings, `timedelta(...)` and
+    names that `lookup` knows. `UNKNOWN` for anything else; never raises.
     """
     try:
         return _fold(ast.parse(text.strip(), mode="eval").body, lookup)
@@ -74,12 +74,26 @@ def _dict(node: ast.Dict, lookup: Lookup) -> object:
 
 def _binary(node: ast.BinOp, lookup: Lookup) -> object:
     left, right = _fold(node.left, lookup), _fold(node.right, lookup)
+    if isinstance(node.op, ast.Add) and type(left) is type(right) and isinstance(left, (str, list, tuple)):
+        return left + right  # type: ignore[operator]
     apply = _BINARY.get(type(node.op))
     if apply is None or not isinstance(left, (int, float, timedelta)) or not isinstance(right, (int, float, timedelta)):
         return UNKNOWN
     if any(isinstance(value, (int, float)) and abs(value) > _LIMIT for value in (left, right)):
         return UNKNOWN
     return apply(left, right)
+
+
+def _formatted(node: ast.JoinedStr, lookup: Lookup) -> object:
+    """An f-string of constants; one that formats them is not taken apart."""
+    parts: list[str] = []
+    for part in node.values:
+        is_plain = not isinstance(part, ast.FormattedValue) or (part.conversion == -1 and part.format_spec is None)
+        value = _fold(part.value if isinstance(part, ast.FormattedValue) else part, lookup) if is_plain else UNKNOWN
+        if not isinstance(value, (str, int)):
+            return UNKNOWN
+        parts.append(str(value))
+    return "".join(parts)
 
 
 def _timedelta(node: ast.Call, lookup: Lookup) -> object:
@@ -97,6 +111,7 @@ _FOLDERS: dict[type[ast.expr], Callable[[Any, Lookup], object]] = {
     ast.BinOp: _binary,
     ast.Call: _timedelta,
     ast.Dict: _dict,
+    ast.JoinedStr: _formatted,
     ast.List: _collection,
     ast.Set: _collection,
     ast.Tuple: _collection,

@@ -1,0 +1,222 @@
+"""A task is dispatched with arguments that do not fit its function
+
+## What it does
+Binds the arguments of `delay`, `apply_async`, their `_on_commit` forms, `send_task`, `s` and `si` to the parameters of the
+task's function, as Python and Celery do: `bind=True` takes the first parameter away, defaults, `*args` and `**kwargs` count,
+and a signature made with `s` may get more arguments in front (the result of the task before it).
+
+## Why is this bad?
+`delay` and `apply_async` raise `TypeError` where they are called. Where the task is called by its name, or has `typing=False`,
+nothing is checked: the message is sent, and the worker fails with `TypeError` on each delivery, far away from the mistake.
+
+## Example
+### By reference
+```python
+from celery import chain, shared_task
+
+
+@shared_task(bind=True)
+def send(self, order_id, to, *, retry=False):
+    print(order_id, to, retry)
+
+
+@shared_task(typing=False)
+def load(order_id):
+    return order_id
+
+
+def ship(order_id):
+    send.delay(order_id)  # KEL116
+    send.delay(order_id, "anna@example.com", countdown=60)  # KEL116
+    send.apply_async((order_id, "anna@example.com", True))  # KEL116
+    send.apply_async(kwargs={"order": order_id, "to": "anna@example.com"})  # KEL116
+    chain(load.s(order_id, 1), send.s("anna@example.com")).delay()  # KEL116
+    load.si().delay()  # KEL116
+```
+
+### By name
+```python title="shop/__init__.py"
+```
+```python title="shop/tasks.py"
+from celery import Celery
+
+app = Celery("shop")
+
+
+@app.task
+def send(order_id, to):
+    print(order_id, to)
+```
+```python title="shop/orders.py"
+from shop.tasks import app
+
+
+def ship(order_id):
+    app.send_task("shop.tasks.send", args=[order_id])  # KEL116
+```
+
+## Use instead
+### Arguments that fit
+```python
+from celery import chain, shared_task
+
+
+@shared_task(bind=True)
+def send(self, order_id, to, *, retry=False):
+    print(order_id, to, retry)
+
+
+@shared_task
+def load(order_id):
+    return order_id
+
+
+def ship(order_id):
+    send.delay(order_id, "anna@example.com", retry=True)
+    send.apply_async((order_id, "anna@example.com"), countdown=60)
+    chain(load.s(order_id), send.s("anna@example.com")).delay()
+    load.si(order_id).delay()
+```
+
+### Arguments that come from elsewhere
+```python
+from celery import shared_task
+
+
+@shared_task
+def send(order_id, to):
+    print(order_id, to)
+
+
+def ship(arguments, options):
+    send.delay(*arguments)
+    send.delay(1, **options)
+    send.apply_async(arguments)
+    send.s(1).delay("anna@example.com")
+```
+
+### What stands between may change them
+```python
+import functools
+
+from celery import Task, shared_task
+
+
+def with_order(function):
+    @functools.wraps(function)
+    def inner(order_id):
+        return function(order_id, "order")
+
+    return inner
+
+
+class Tenant(Task):
+    def __call__(self, tenant, *args, **kwargs):
+        return super().__call__(*args, **kwargs)
+
+
+@shared_task
+@with_order
+def send(order_id, order):
+    print(order_id, order)
+
+
+@shared_task(base=Tenant, typing=False)
+def count(shop_id):
+    print(shop_id)
+
+
+def ship():
+    send.delay(1)
+    count.delay("shop-1", 7)
+```
+
+## Fix safety
+There is none: what the task should get is yours to say.
+
+## Known missed alarms
+Tasks that are classes, tasks under other decorators, signatures by name, and arguments that a call gathers in variables.
+
+## Options
+None.
+
+## References
+- https://docs.celeryq.dev/en/stable/userguide/tasks.html#argument-checking
+- https://docs.celeryq.dev/en/stable/userguide/canvas.html#partials
+- https://docs.celeryq.dev/en/stable/userguide/calling.html#basics
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keel_lint.finding import Hop
+from keel_lint.index.roles import DISPATCHES, SIGNATURES
+from keel_lint.jobs.messages import Message, message_of
+from keel_lint.jobs.signatures import is_typed, misfit, parameters_of, shown
+from keel_lint.rule import Rule
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from keel_lint.glance import Glance
+    from keel_lint.jobs.tasks import Task
+
+_OPTIONS = frozenset({"countdown", "eta", "expires", "priority", "queue", "routing_key", "task_id"})
+_SPELLED_OUT = frozenset({"delay", "delay_on_commit"})
+
+
+class SignatureMismatch(Rule):
+    """Finds dispatches and signatures whose arguments the task does not take."""
+
+    code = "KEL116"
+    slug = "signature-mismatch"
+    group = "correctness"
+    engine = "celery"
+    versions = ">=4"
+    judges = ("dispatch", "signature")
+    proof = "PENDING"
+
+    @classmethod
+    def may_find(cls, glance: Glance) -> bool:
+        """Whether the definition dispatches a task."""
+        return any(call.callee.rpartition(".")[2] in DISPATCHES | SIGNATURES for call in glance.calls)
+
+    def visit_Call(self, node: cst.Call) -> None:
+        """Bind the arguments of a dispatch or signature."""
+        message = message_of(self.definition, node)
+        if message is None or not message.is_whole or not self._is_called_here(message, node):
+            return
+        task = message.dispatch.task if message.method != "send_task" else self._named(node)
+        if task is None:
+            return
+        at_once = message.method != "send_task" and is_typed(self.definition.jobs, task)
+        parameters = parameters_of(self.definition.jobs, task, at_once=at_once)
+        if parameters is None:
+            return
+        keywords = [one.keyword for one in message.passed if one.keyword]
+        reason = misfit(parameters, len(message.passed) - len(keywords), keywords, partial=message.method == "s")
+        if reason is not None:
+            then = "Celery raises TypeError" if at_once else "the worker fails with TypeError"
+            self._say(node, message, task, f"`{shown(task.definition.name, parameters)}` {reason}, so {then}")
+
+    def _is_called_here(self, message: Message, node: cst.Call) -> bool:
+        """Whether the arguments are those of the call itself, and not of a `partial` that may get more."""
+        fact = self.definition.call_fact(node)
+        return fact is not None and fact.callee.rpartition(".")[2] == message.method
+
+    def _named(self, node: cst.Call) -> Task | None:
+        first = next((a.value for a in node.args if a.keyword is None or a.keyword.value == "name"), None)
+        name = self.definition.value(first) if first is not None else None
+        return self.definition.jobs.names.find(name) if isinstance(name, str) else None
+
+    def _say(self, node: cst.Call, message: Message, task: Task, does: str) -> None:
+        called = f"`{task.definition.name}.{message.method}`" if message.method != "send_task" else "`send_task`"
+        option = next((name for name in _OPTIONS if message.method in _SPELLED_OUT and f"'{name}'" in does), None)
+        more = f"; `{option}` is an option of `apply_async`" if option is not None else ""
+        self.report(node, f"{called} sends what the task does not take: {does}{more}", hops=(self._hop(task),))
+
+    def _hop(self, task: Task) -> Hop:
+        project = self.definition.project
+        span = project.source(task.path).span(*task.definition.name_span)
+        return Hop(project.absolute(task.path), span, f"`{task.definition.name}` is defined here")
