@@ -444,7 +444,7 @@ class _Builder:
     def call(self, node: Node, at: _At) -> None:
         function = node.child_by_field_name("function")
         callee = self.dotted(function)
-        role = roles.of_call(callee)
+        role = roles.of_call(callee if "." in callee else self.canonical(callee))
         self.give_role(at.scope, role)
         name = callee.rpartition(".")[2]
         kept = tuple(self.arguments(node)) if name in roles.KEPT_ARGUMENTS or roles.makes_application(name) else ()

@@ -26,6 +26,7 @@ _CALL_ROLES: dict[str, str] = {
     **dict.fromkeys(WORKFLOW_STARTS, "workflow-start"),
     **dict.fromkeys(SETTINGS_CALLS, "settings"),
     "Worker": "worker",
+    "on_commit": "on-commit",
 }
 
 KEPT_ARGUMENTS = frozenset({
