@@ -9,6 +9,7 @@ import libcst as cst
 if TYPE_CHECKING:
     from keel_lint.definition import Definition
     from keel_lint.fixing import FixBuilder
+    from keel_lint.jobs.dispatches import Dispatch
     from keel_lint.jobs.tasks import Task
 
 ON_COMMIT = "django.db.transaction.on_commit"
@@ -44,6 +45,35 @@ def shown(definition: Definition, node: cst.CSTNode) -> str:
     """The source of a node for a message, where it is short: ` `like this``, else nothing."""
     code = definition.code(node)
     return f" `{code}`" if len(code) <= _SHORT and "\n" not in code else ""
+
+
+def dispatch_at(definition: Definition, node: cst.Call) -> Dispatch | None:
+    """The dispatch that a call is."""
+    fact = definition.call_fact(node)
+    return definition.jobs.dispatches.of(definition.path, fact) if fact is not None else None
+
+
+def dispatch_with_options(definition: Definition, node: cst.Call) -> Dispatch | None:
+    """The dispatch that a call is, where it is one that takes options: not `delay`, whose keywords are the task's."""
+    dispatch = dispatch_at(definition, node)
+    return None if dispatch is None or dispatch.method.startswith("delay") else dispatch
+
+
+def is_retry(definition: Definition, node: cst.Call) -> bool:
+    """Whether a call is `self.retry()` in a bound task or a class of tasks, or `retry` of a task by its name."""
+    func = node.func
+    if not isinstance(func, cst.Attribute) or func.attr.value != "retry" or not isinstance(func.value, cst.Name):
+        return False
+    owner = func.value.value
+    if definition.name(func.value) == "celery.current_task":
+        return True
+    task = definition.task
+    if task is not None and task.is_bound and owner == next((one.name for one in task.definition.parameters), None):
+        return True
+    if owner == "self" and definition.jobs.tasks.as_base(definition.path, definition.position) is not None:
+        return True
+    symbol = definition.project.resolve(definition.path, owner, definition.scope(node))
+    return definition.jobs.tasks.of(symbol) is not None
 
 
 def task_decorator(definition: Definition, task: Task | None) -> cst.Decorator | None:
