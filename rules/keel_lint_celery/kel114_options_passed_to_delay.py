@@ -142,8 +142,8 @@ if TYPE_CHECKING:
 
 OPTIONS = frozenset({
     "args", "compression", "countdown", "eta", "exchange", "expires", "headers", "ignore_result", "kwargs", "link",
-    "link_error", "priority", "queue", "retry", "retry_policy", "routing_key", "serializer", "shadow", "soft_time_limit", "task_id",
-    "time_limit",
+    "link_error", "priority", "queue", "retry", "retry_policy", "routing_key", "serializer", "shadow", "soft_time_limit",
+    "task_id", "time_limit",
 })  # fmt: skip
 """The options of `apply_async`: https://docs.celeryq.dev/en/stable/reference/celery.app.task.html"""
 
