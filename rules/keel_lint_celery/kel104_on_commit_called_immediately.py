@@ -5,8 +5,8 @@ Finds `transaction.on_commit(task.delay(...))`: the dispatch is called where it 
 
 ## Why is this bad?
 The message leaves at once, while the transaction is still open. Then `on_commit` is handed an `AsyncResult` and raises
-`TypeError: on_commit()'s callback must be a callable.`, so the transaction rolls back: a worker runs a task for rows that never
-come to be.
+`TypeError: on_commit()'s callback must be a callable.`, so the transaction rolls back: a worker runs a task for rows that
+never come to be.
 
 ## Example
 ### A dispatch with arguments

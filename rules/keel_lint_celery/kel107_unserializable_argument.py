@@ -3,14 +3,14 @@
 ## What it does
 Finds arguments of a dispatch or signature that the JSON of Celery cannot carry: sets, generators, views of dicts, `timedelta`,
 `Path`, members of an `Enum`, dataclasses, pydantic models, exceptions, functions and objects of the project's own classes,
-also inside a list or dict of the call. Only where JSON is the serializer in force; with pickle only objects of the project's own
-classes.
+also inside a list or dict of the call. Only where JSON is the serializer in force; with pickle only objects of the project's
+own classes.
 
 ## Why is this bad?
-The call raises `kombu.exceptions.EncodeError: Object of type set is not JSON serializable`, and nothing is published. In a chain
-or a callback it is raised later, in a worker. `datetime`, `Decimal`, `UUID` and `bytes` are fine. A pickled object is a copy of
-all that it held when it was published, rows of the database too, and can only be read by workers that accept pickle, which runs
-whatever code a message names, and that know its class as it was.
+The call raises `kombu.exceptions.EncodeError: Object of type set is not JSON serializable`, and nothing is published. In a
+chain or a callback it is raised later, in a worker. `datetime`, `Decimal`, `UUID` and `bytes` are fine. A pickled object is a
+copy of all that it held when it was published, rows of the database too, and can only be read by workers that accept pickle,
+which runs whatever code a message names, and that know its class as it was.
 
 ## Example
 ### Collections

@@ -5,8 +5,8 @@ Finds `datetime.now()` and its kin, without a time zone, as the `eta` or `expire
 signature's options, itself or with a `timedelta` added, directly or through a local name.
 
 ## Why is this bad?
-`datetime.now()` is local time that does not say so, and Celery takes a time without a zone for UTC. On a machine in Tokyo
-a task that is due in an hour runs in ten; in New York it runs at once. On a machine whose clock is UTC nothing is wrong, so the
+`datetime.now()` is local time that does not say so, and Celery takes a time without a zone for UTC. On a machine in Tokyo a
+task that is due in an hour runs in ten; in New York it runs at once. On a machine whose clock is UTC nothing is wrong, so the
 tests pass.
 
 ## Example
@@ -144,8 +144,8 @@ def register(user_id):
 ```
 
 ## Fix safety
-Safe where `datetime.now()` stands in the argument: the zone is added. Unsafe where a local name holds the time: what else reads
-it may compare it with a naive one.
+Safe where `datetime.now()` stands in the argument: the zone is added. Unsafe where a local name holds the time: what else
+reads it may compare it with a naive one.
 
 ## Known missed alarms
 Times that are put together (`datetime(2030, 1, 1)`, `datetime.combine(...)`), parsed, taken from a model or returned by a

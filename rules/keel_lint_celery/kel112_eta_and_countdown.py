@@ -4,8 +4,8 @@
 Finds a dispatch with an `eta` and a `countdown` that are both surely given.
 
 ## Why is this bad?
-Celery computes the time from `countdown` and overwrites `eta` with it, without a word. The task does not run when the code says
-it should.
+Celery computes the time from `countdown` and overwrites `eta` with it, without a word. The task does not run when the code
+says it should.
 
 ## Example
 ### In one call

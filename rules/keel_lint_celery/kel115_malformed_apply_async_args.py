@@ -5,9 +5,9 @@ Finds `apply_async(order_id)`, `args=(order_id)` and `args="text"`: a single val
 arguments is asked for, and `kwargs` that are no dict.
 
 ## Why is this bad?
-`apply_async` takes the arguments of the task as one list or tuple. A single value raises `TypeError`, `task args must be a list
-or tuple` or `argument after * must be an iterable`; parentheses without a comma make no tuple. A string falls apart into its
-letters.
+`apply_async` takes the arguments of the task as one list or tuple. A single value raises `TypeError`, `task args must be a
+list or tuple` or `argument after * must be an iterable`; parentheses without a comma make no tuple. A string falls apart into
+its letters.
 
 ## Example
 ### A value
