@@ -180,6 +180,7 @@ from keel_lint.index.roles import DISPATCHES, SIGNATURES
 from keel_lint.jobs.messages import message_of, sends_more_than_keys, serializer
 from keel_lint.jobs.types import Types
 from keel_lint.rule import Rule
+from keel_lint_celery._payloads import has_own_encoding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -188,7 +189,6 @@ if TYPE_CHECKING:
     from keel_lint.fixing import FixBuilder
     from keel_lint.glance import Glance
     from keel_lint.index.facts import Parameter
-    from keel_lint.jobs import Jobs
     from keel_lint.jobs.messages import Message, Passed
     from keel_lint.jobs.models import Model
     from keel_lint.jobs.tasks import Task
@@ -235,7 +235,7 @@ class ModelInstanceArgument(Rule):
     def _judge(self, node: cst.Call, message: Message, passed: Passed, value: Value) -> None:
         used = serializer(self.definition, message, node)
         is_pickle = used == "pickle"
-        if used not in {"json", "yaml", "msgpack", "pickle"} or _has_own_encoding(self.definition.jobs):
+        if used not in {"json", "yaml", "msgpack", "pickle"} or has_own_encoding(self.definition.jobs):
             return
         code = self.definition.code(passed.value)
         shown = f" `{code}`" if len(code) <= 40 and "\n" not in code else ""
@@ -483,21 +483,6 @@ def _takes_models(message: Message) -> bool:
     task = message.dispatch.task
     pydantic = task.given.get("pydantic") if task is not None else None
     return pydantic is not None and pydantic.value is not False
-
-
-def _has_own_encoding(jobs: Jobs) -> bool:
-    """Whether the project registers types or serializers with Kombu."""
-    return jobs.project.memo(("own encoding",), lambda: any(_registers(jobs, path) for path in jobs.relevant), recursive=False)
-
-
-def _registers(jobs: Jobs, path: str) -> bool:
-    facts = jobs.project.try_facts(path)
-    calls = facts.calls if facts is not None else ()
-    return any(
-        jobs.project.resolve(path, call.callee, call.scope).name == "kombu.utils.json.register_type"
-        for call in calls
-        if call.callee.endswith("register_type")
-    )
 
 
 def _parameter(task: Task, passed: Passed) -> Parameter | None:

@@ -55,7 +55,7 @@ WORDS = {
     "shared_task": b"shared_task",
     "temporalio": b"temporalio",
     "delay": b".delay",
-    "delay_on_commit": b"delay_on_commit",
+    "on_commit": b"on_commit",
     "apply_async": b"apply_async",
     "send_task": b"send_task",
     "settings": b"CELERY",

@@ -479,7 +479,7 @@ class _Builder:
         if role is not None or "." in callee or callee not in self.modules:
             return role
         canonical = self.canonical(callee)
-        return roles.of_call(canonical) if canonical.startswith(("celery.", "temporalio.")) else None
+        return roles.of_call(canonical) if canonical.startswith(("celery.", "django.", "temporalio.")) else None
 
     def attribute(self, node: Node, at: _At) -> None:
         owner = node.child_by_field_name("object")

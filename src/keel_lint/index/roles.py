@@ -33,6 +33,7 @@ _CALL_ROLES: dict[str, str] = {
     **dict.fromkeys(SETTINGS_CALLS, "settings"),
     **dict.fromkeys(BEAT_CALLS, "beat"),
     "Worker": "worker",
+    "on_commit": "on-commit",
 }
 
 KEPT_ARGUMENTS = frozenset({

@@ -87,6 +87,8 @@ class Bindings:
     def _position(self, binding: Binding) -> int:
         if binding.is_parameter:
             return -1
+        if isinstance(binding.node, (cst.ExceptHandler, cst.ExceptStarHandler)):
+            return self._entered[id(binding.node)]
         if binding.how in {"element", "enter"} or isinstance(binding.node, (cst.For, cst.With)):
             return self._left[id(binding.source)] if binding.source is not None else self._entered[id(binding.node)]
         return self._left[id(binding.node)]

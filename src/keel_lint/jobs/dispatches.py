@@ -58,7 +58,7 @@ class Dispatches:
         if method == "send_task":
             return self._by_name(path, call, target)
         task_name = _under_signature(target)
-        symbol = self._project.resolve(path, task_name.removesuffix("()"), call.scope)
+        symbol = self._resolve(path, task_name.removesuffix("()"), call.scope)
         if task_name.endswith("()"):
             return Dispatch(call, method, target, None) if symbol.name in CANVAS else None
         task = self._tasks.of(symbol)
@@ -66,6 +66,20 @@ class Dispatches:
             return Dispatch(call, method, target, task)
         is_assumed = self._is_assumed(path, call, symbol)
         return Dispatch(call, method, target, None, symbol.state == "unbound") if is_assumed else None
+
+    def _resolve(self, path: str, dotted: str, scope: int) -> Symbol:
+        """What a name stands for; `self.send` in a method is what the body of the class defines."""
+        head, _, rest = dotted.partition(".")
+        if head not in {"self", "cls"} or not rest:
+            return self._project.resolve(path, dotted, scope)
+        definitions = self._project.facts(path).definitions
+        owner = scope
+        while owner >= 0 and definitions[owner].kind != "class":
+            owner = definitions[owner].parent
+        if owner < 0 or definitions[owner].parent >= 0:
+            return self._project.resolve(path, dotted, scope)
+        found = self._project.resolve(path, f"{definitions[owner].name}.{rest}")
+        return found if self._tasks.of(found) is not None else self._project.resolve(path, dotted, scope)
 
     def _by_name(self, path: str, call: Call, target: str) -> Dispatch | None:
         is_application = self._tasks.is_application(path, target, call.scope)

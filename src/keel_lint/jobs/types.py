@@ -252,12 +252,22 @@ class Types:
         return "sender" in names and starred and not names.index("sender")
 
     def _sender(self, function: cst.FunctionDef) -> Model | None:
-        """The model that `@receiver(post_save, sender=Order)` names."""
+        """The model that `@receiver(post_save, sender=Order)` names, or `post_save.connect(handler, sender=Order)`."""
         for decorator in function.decorators:
             if isinstance(decorator.decorator, cst.Call):
                 for argument in decorator.decorator.args:
                     if argument.keyword is not None and argument.keyword.value == "sender":
                         return self._model_named(argument.value)
+        return self._connected(function)
+
+    def _connected(self, function: cst.FunctionDef) -> Model | None:
+        definition = self._definition
+        for call in definition.facts.calls:
+            if call.callee.endswith(".connect"):
+                text = definition.project.source(definition.path).slice(call.start, call.end)
+                found = re.search(rf"\.connect\(\s*(?:receiver=)?{function.name.value}\b.*\bsender=([\w.]+)", text, re.DOTALL)
+                if found is not None:
+                    return self._models.of(definition.project.resolve(definition.path, found[1], call.scope))
         return None
 
     # -- attributes, calls, subscripts --------------------------------------------------------------------------------------

@@ -1,0 +1,102 @@
+"""What several rules of the pack read in the code of a call or of a task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+if TYPE_CHECKING:
+    from keel_lint.definition import Definition
+    from keel_lint.fixing import FixBuilder
+    from keel_lint.jobs.dispatches import Dispatch
+    from keel_lint.jobs.tasks import Task
+
+ON_COMMIT = "django.db.transaction.on_commit"
+_SHORT = 40
+
+
+def keywords(call: cst.Call) -> dict[str, cst.Arg]:
+    """The arguments of a call that are given by keyword."""
+    return {argument.keyword.value: argument for argument in call.args if argument.keyword is not None}
+
+
+def first(call: cst.Call, keyword: str) -> cst.BaseExpression | None:
+    """The value of the first argument, which may be given by keyword too."""
+    if call.args and call.args[0].keyword is None and not call.args[0].star:
+        return call.args[0].value
+    given = keywords(call).get(keyword)
+    return given.value if given is not None else None
+
+
+def is_spread(call: cst.Call) -> bool:
+    """Whether a `*` or `**` may give the call other arguments than those that can be read."""
+    return any(argument.star for argument in call.args)
+
+
+def last_name(node: cst.CSTNode) -> str:
+    """The last part of a name or attribute; empty for any other expression."""
+    if isinstance(node, cst.Attribute):
+        return node.attr.value
+    return node.value if isinstance(node, cst.Name) else ""
+
+
+def shown(definition: Definition, node: cst.CSTNode) -> str:
+    """The source of a node for a message, where it is short: ` `like this``, else nothing."""
+    code = definition.code(node)
+    return f" `{code}`" if len(code) <= _SHORT and "\n" not in code else ""
+
+
+def dispatch_at(definition: Definition, node: cst.Call) -> Dispatch | None:
+    """The dispatch that a call is."""
+    fact = definition.call_fact(node)
+    return definition.jobs.dispatches.of(definition.path, fact) if fact is not None else None
+
+
+def dispatch_with_options(definition: Definition, node: cst.Call) -> Dispatch | None:
+    """The dispatch that a call is, where it is one that takes options: not `delay`, whose keywords are the task's."""
+    dispatch = dispatch_at(definition, node)
+    return None if dispatch is None or dispatch.method.startswith("delay") else dispatch
+
+
+def is_retry(definition: Definition, node: cst.Call) -> bool:
+    """Whether a call is `self.retry()` in a bound task or a class of tasks, or `retry` of a task by its name."""
+    func = node.func
+    if not isinstance(func, cst.Attribute) or func.attr.value != "retry" or not isinstance(func.value, cst.Name):
+        return False
+    owner = func.value.value
+    if definition.name(func.value) == "celery.current_task":
+        return True
+    task = definition.task
+    if task is not None and task.is_bound and owner == next((one.name for one in task.definition.parameters), None):
+        return True
+    if owner == "self" and definition.jobs.tasks.as_base(definition.path, definition.position) is not None:
+        return True
+    symbol = definition.project.resolve(definition.path, owner, definition.scope(node))
+    return definition.jobs.tasks.of(symbol) is not None
+
+
+def task_decorator(definition: Definition, task: Task | None) -> cst.Decorator | None:
+    """The decorator that makes the definition a task; `None` for a class of tasks."""
+    node = definition.node
+    if task is None or task.decorator is None or not isinstance(node, cst.FunctionDef):
+        return None
+    made = task.decorator
+    starts = ((one, definition.span(one.decorator)[0]) for one in node.decorators)
+    return next((one for one, start in starts if made.start <= start < made.end), None)
+
+
+def call_later(builder: FixBuilder, definition: Definition, call: cst.Call) -> bool:
+    """Turn `f(a, b)` into `partial(f, a, b)`, and `f()` into `f`; whether that can be done."""
+    if any(isinstance(argument.value, cst.GeneratorExp) and not argument.value.lpar for argument in call.args):
+        return False
+    start, end = definition.span(call)
+    if not call.args:
+        builder.replace_span(definition.span(call.func)[1], end, "")
+        return True
+    text = definition.source.text
+    opening = text.index(b"(", definition.span(call.func)[1])
+    gap = "" if text[opening + 1 : opening + 2] in {b"\n", b"\r"} else " "
+    builder.insert(start, f"{builder.name('functools.partial', call)}(")
+    builder.replace_span(opening, opening + 1, f",{gap}")
+    return True
