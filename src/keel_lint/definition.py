@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from datetime import timedelta
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -154,7 +155,12 @@ class Definition(Glance):
     def value(self, node: cst.CSTNode) -> object:
         """The value of a constant expression, `UNKNOWN` for any other."""
         scope = self.scope(node)
-        return fold(self.code(node), lambda name: self.jobs.tasks.constant(self.path, name, scope))
+        return fold(self.code(node), lambda name: self._constant(name, scope))
+
+    def _constant(self, name: str, scope: int) -> object:
+        if self.project.resolve(self.path, name, scope).name == "datetime.timedelta":
+            return timedelta
+        return self.jobs.tasks.constant(self.path, name, scope)
 
     def _is_bound_by_expression(self, node: cst.CSTNode, head: str) -> bool:
         """Whether a comprehension or lambda round the node binds its first part."""

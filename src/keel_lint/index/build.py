@@ -463,8 +463,7 @@ class _Builder:
     def call(self, node: Node, at: _At) -> None:
         function = node.child_by_field_name("function")
         callee = self.dotted(function)
-        role = roles.of_call(callee)
-        self.give_role(at.scope, role)
+        self.give_role(at.scope, self.call_role(callee))
         name = callee.rpartition(".")[2]
         kept = tuple(self.arguments(node)) if roles.keeps_arguments(callee) else ()
         if name == "partial" and kept:
@@ -472,6 +471,11 @@ class _Builder:
             self.give_role(at.scope, roles.of_call(kept[0].text))
         self.calls.append(Call(callee, node.start_byte, node.end_byte, at.scope, at.block, at.awaited, kept))
         self.descend(node, at._replace(awaited=False) if at.awaited else at)
+
+    def call_role(self, callee: str) -> str | None:
+        """The role that a call gives; one under another name, as in `import Worker as W`, gives that of its own name."""
+        canonical = self.canonical(callee) if "." not in callee else callee
+        return roles.of_call(canonical if canonical.rpartition(".")[2] != callee else callee)
 
     def attribute(self, node: Node, at: _At) -> None:
         owner = node.child_by_field_name("object")
@@ -533,7 +537,7 @@ class _Builder:
             if child.type == "assignment":
                 yield roles.of_target(self.dotted(child.child_by_field_name("left")))
             elif child.type == "call":
-                yield roles.of_call(self.dotted(child.child_by_field_name("function")))
+                yield self.call_role(self.dotted(child.child_by_field_name("function")))
             if child.type not in _LEAVES and child.type not in {"lambda", "string"}:
                 waiting.extend(child.named_children)
 

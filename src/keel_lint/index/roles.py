@@ -25,6 +25,7 @@ _CALL_ROLES: dict[str, str] = {
     **dict.fromkeys(ACTIVITY_CALLS, "activity-call"),
     **dict.fromkeys(WORKFLOW_STARTS, "workflow-start"),
     **dict.fromkeys(SETTINGS_CALLS, "settings"),
+    "RetryPolicy": "retry-policy",
     "Worker": "worker",
 }
 
