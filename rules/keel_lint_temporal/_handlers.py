@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import libcst as cst
 
 from keel_lint.definition import children, descendants, dotted
+from keel_lint.finding import Hop
 from keel_lint.jobs.temporal import ACTIVITY, WORKFLOW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from keel_lint.definition import Definition
+    from keel_lint.finding import Applicability
+    from keel_lint.fixing import FixBuilder
+
+N = TypeVar("N", bound=cst.CSTNode)
 
 HANDLERS = ("signal", "query", "update")
 KINDS = frozenset({"run", "init", "dynamic_config", "validator", *HANDLERS})
@@ -43,6 +48,16 @@ class Method:
     def is_async(self) -> bool:
         """Whether it is an `async def`."""
         return self.node.asynchronous is not None
+
+
+@dataclass(frozen=True)
+class Found(Generic[N]):
+    """Something in a method: where to report it (the call that leads there, if it is in another), what it is, and the way."""
+
+    where: cst.CSTNode
+    what: str
+    node: N
+    hops: tuple[Hop, ...]
 
 
 class Methods:
@@ -119,6 +134,31 @@ class Methods:
         for node in descendants(root):
             if isinstance(node, cst.Attribute) and isinstance(node.value, cst.Name) and node.value.value in owners:
                 yield node
+
+    def called(self, root: cst.CSTNode) -> Iterator[tuple[cst.Call, Method]]:
+        """The calls below a node of other methods of the class, each with the method."""
+        for call in (node for node in descendants(root) if isinstance(node, cst.Call)):
+            if (
+                isinstance(call.func, cst.Attribute)
+                and isinstance(call.func.value, cst.Name)
+                and call.func.value.value == "self"
+            ):
+                method = self.named(call.func.attr.value)
+                if method is not None:
+                    yield call, method
+
+    def found(self, root: Method, find: Callable[[Method], Iterator[tuple[N, str]]]) -> Iterator[Found[N]]:
+        """What `find` finds in a method and, once for each call, in the methods that it calls."""
+        yield from (Found(node, what, node, ()) for node, what in find(root))
+        for call, first in self.called(root.node.body):
+            inner = next((one for method in self.reached([first]) if method is not root for one in find(method)), None)
+            if inner is not None:
+                yield Found(call, inner[1], inner[0], (self.hop(inner[0]),))
+
+    def hop(self, node: cst.CSTNode, what: str = "it happens here") -> Hop:
+        """A step of a path, in this file."""
+        source, span = self.definition.source, self.definition.span(node)
+        return Hop(self.definition.project.absolute(self.definition.path), source.span(*span), what)
 
     def inherits(self) -> bool:
         """Whether the class has a base that may bring methods and attributes of its own."""
@@ -226,3 +266,18 @@ def positional(call: cst.Call) -> list[cst.Arg]:
 def methods_of(definition: Definition) -> Methods:
     """The methods of a workflow class, made once for all rules."""
     return definition.once(Methods)
+
+
+def name_span(definition: Definition, method: Method) -> tuple[int, int]:
+    """The bytes of the name in `def`."""
+    return definition.span(method.node.name)
+
+
+def without_async(definition: Definition, method: Method, applicability: Applicability) -> FixBuilder:
+    """The fix that makes an `async def` a `def`."""
+    fix = definition.fix("Remove `async`", applicability)
+    end = name_span(definition, method)[0]
+    text = definition.source.text
+    start = text.rindex(b"async", 0, end)
+    fix.delete(start, text.index(b"def", start))
+    return fix

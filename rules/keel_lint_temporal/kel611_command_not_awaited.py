@@ -3,15 +3,15 @@
 ## What it does
 
 Reports calls in workflow code whose coroutine nobody awaits: `workflow.execute_activity`, `execute_child_workflow` and their
-like, `workflow.sleep`, `workflow.wait_condition`, signals to other workflows, Nexus operations, and `async def` functions of the
-project. A call counts where it stands alone on its line, where the variable that takes the coroutine is never used, and where
-`run` or an update returns it. `workflow.start_activity` counts where its handle is dropped.
+like, `workflow.sleep`, `workflow.wait_condition`, signals to other workflows, Nexus operations, and `async def` functions of
+the project. A call counts where it stands alone on its line, where the variable that takes the coroutine is never used, and
+where `run` or an update returns it. `workflow.start_activity` counts where its handle is dropped.
 
 ## Why is this bad?
 
 A coroutine that nobody awaits never begins. The activity is not scheduled, the timer is not set, the condition is not waited
-for; the workflow goes on and completes as if it had been. All that is left is `RuntimeWarning: coroutine ... was never awaited` in
-the log of the worker.
+for; the workflow goes on and completes as if it had been. All that is left is `RuntimeWarning: coroutine ... was never awaited`
+in the log of the worker.
 
 `start_activity` does schedule, but with its handle the result and the error are gone: the activity can fail without anybody's
 notice, and a run that ends before the worker has picked it up ends without it.
