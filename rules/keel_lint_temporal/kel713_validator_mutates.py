@@ -155,6 +155,6 @@ class ValidatorMutates(MutationRule):
 
     kind = "validator"
     harm = (
-        "a validator does not run again on replay, so the workflow is rebuilt without the change and can stray from its history; "
+        "a validator does not run again on replay, so the state is rebuilt without the change and can stray from its history; "
         "only look here, and change it in the update"
     )
