@@ -339,7 +339,9 @@ class HandlerStateSetInRun(Rule):
             return None
         if len(line.body) > 1 or len(method.node.body.body) < 2:
             return None
-        if assign is None or assign.value is None or (isinstance(assign, cst.Assign) and len(assign.targets) > 1):
+        if not isinstance(assign, (cst.Assign, cst.AnnAssign)) or assign.value is None:
+            return None
+        if isinstance(assign, cst.Assign) and len(assign.targets) > 1:
             return None
         if not _is_plain(assign.value) or self.is_after_wait(first, method):
             return None

@@ -32,6 +32,7 @@ class Jobs:
         project.derive("relevant", lambda: "\0".join(relevant).encode("utf-8", "surrogateescape"))
         project.derive("tasks", lambda: msgspec.msgpack.encode([(task.path, task.position) for task in self._all_tasks]))
         project.derive("sandbox-is-weakened", lambda: bytes([self.temporal.sandbox_is_weakened]))
+        project.derive("worker-failure-types", lambda: " ".join(sorted(self.temporal.worker_failure_types)).encode())
         project.derive("timeout-interceptor", lambda: bytes([self.temporal.interceptor_sets_timeouts]))
 
     @property
