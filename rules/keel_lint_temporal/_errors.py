@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Literal
 
 import libcst as cst
 
-from keel_lint_temporal._handlers import walk
+from keel_lint_temporal._commands import ACTIVITIES, CHILDREN, COROUTINES
+from keel_lint_temporal._handlers import methods_of, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from keel_lint.definition import Definition
 
+COMMANDS = ACTIVITIES | CHILDREN | COROUTINES
 TEMPORAL_ERRORS = "temporalio.exceptions."
 APPLICATION_ERROR = f"{TEMPORAL_ERRORS}ApplicationError"
 EVERYTHING = frozenset({"builtins.Exception", "builtins.BaseException"})
@@ -47,7 +49,10 @@ class Errors:
 
     def kind(self, node: cst.BaseExpression) -> Kind | None:
         """Whether an exception class is one of Temporal's failures, or a plain one that ends no run; `None` if not sure."""
-        names = self.names(node)
+        return self.kind_of(self.names(node))
+
+    def kind_of(self, names: list[str]) -> Kind | None:
+        """The same by the names of a class and its bases."""
         if not names or not _NO_FAULT.isdisjoint(names):
             return None
         if any(name.startswith("temporalio.") for name in names):
@@ -98,3 +103,26 @@ def raises(node: cst.CSTNode) -> bool:
 def calls_in(node: cst.CSTNode) -> Iterator[cst.Call]:
     """The calls below a node, functions in it aside."""
     return (one for one in walk(node) if isinstance(one, cst.Call))
+
+
+def in_workflow(definition: Definition, node: cst.CSTNode) -> bool:
+    """Whether a node is sure to be workflow code: a method of a workflow, or a function that runs activities itself."""
+    function = definition.nearest(node, cst.FunctionDef)
+    if function is None:
+        return False
+    method = methods_of(definition).round(node)
+    if method is not None:
+        return method.kind not in {"activity", "query", "validator"}
+    return any(definition.called(call) in COMMANDS for call in calls_in(function.body))
+
+
+def asks_for_cancellation(definition: Definition, handler: cst.ExceptHandler) -> bool:
+    """Whether a handler looks whether what it has caught is a cancellation, or at the cause of it."""
+    for node in walk(handler.body):
+        if isinstance(node, cst.Call) and definition.called(node) == f"{TEMPORAL_ERRORS}is_cancelled_exception":
+            return True
+        if isinstance(node, cst.Attribute) and node.attr.value in {"cause", "__cause__"}:
+            return True
+        if isinstance(node, (cst.Name, cst.Attribute)) and (definition.name(node) or "").endswith(".CancelledError"):
+            return True
+    return False

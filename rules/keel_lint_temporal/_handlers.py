@@ -281,3 +281,9 @@ def without_async(definition: Definition, method: Method, applicability: Applica
     start = text.rindex(b"async", 0, end)
     fix.delete(start, text.index(b"def", start))
     return fix
+
+
+def indent_of(definition: Definition, node: cst.CSTNode) -> str:
+    """The blanks before the line on which a node begins."""
+    line = definition.source.line(definition.source.row(definition.span(node)[0]))
+    return line[: len(line) - len(line.lstrip())]

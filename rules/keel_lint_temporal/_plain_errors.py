@@ -78,7 +78,7 @@ class PlainExceptionRule(Rule):
         return "?" in listed or not listed.isdisjoint(name.rpartition(".")[2] for name in names)
 
     def _escapes(self, method: Method, root: Method, names: list[str]) -> bool:
-        """Whether an error that leaves a method leaves `root` too: by calls that are awaited and that nothing is caught round."""
+        """Whether an error that leaves a method leaves `root` too: by calls that are awaited and caught by none."""
         waiting, seen = [root], {id(root.node)}
         while waiting:
             here = waiting.pop()

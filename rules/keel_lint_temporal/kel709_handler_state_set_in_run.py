@@ -187,7 +187,7 @@ import libcst as cst
 from keel_lint.definition import descendants
 from keel_lint.rule import Rule
 from keel_lint_temporal._commands import RETRIED_FOR_EVER
-from keel_lint_temporal._handlers import methods_of
+from keel_lint_temporal._handlers import indent_of, methods_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -355,21 +355,16 @@ class HandlerStateSetInRun(Rule):
             if not isinstance(init.node.body, cst.IndentedBlock):
                 return None
             last = init.node.body.body[-1]
-            fix.insert(self.definition.span(last)[1], f"\n{self.indent(last)}{text}")
+            fix.insert(self.definition.span(last)[1], f"\n{indent_of(self.definition, last)}{text}")
         elif self.makes_init:
             return None
         else:
             self.makes_init = True
             start = self.definition.source.text.rindex(b"@", 0, self.definition.span(run.node.decorators[0].decorator)[0])
-            outer, inner = self.indent(run.node.decorators[0]), self.indent(line)
+            outer, inner = indent_of(self.definition, run.node.decorators[0]), indent_of(self.definition, line)
             fix.insert(start, f"def __init__(self) -> None:\n{inner}{text}\n\n{outer}")
         self.take_out(fix, line)
         return fix
-
-    def indent(self, node: cst.CSTNode) -> str:
-        source = self.definition.source
-        line = source.line(source.row(self.definition.span(node)[0]))
-        return line[: len(line) - len(line.lstrip())]
 
     def take_out(self, fix: FixBuilder, line: cst.SimpleStatementLine) -> None:
         """Take a line out, and the blanks before the next one."""

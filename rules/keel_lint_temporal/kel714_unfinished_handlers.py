@@ -158,7 +158,7 @@ from keel_lint.definition import descendants
 from keel_lint.jobs.receivers import Receivers
 from keel_lint.rule import Rule
 from keel_lint_temporal._commands import ACTIVITIES, CHILDREN, CONTINUE_AS_NEW, COROUTINES, HANDLE_COROUTINES
-from keel_lint_temporal._handlers import keyword, methods_of, name_span, walk
+from keel_lint_temporal._handlers import indent_of, keyword, methods_of, name_span, walk
 
 if TYPE_CHECKING:
     from keel_lint.definition import Definition
@@ -253,9 +253,7 @@ class UnfinishedHandlers(Rule):
         fix = self.definition.fix("Wait for the handlers before the run ends", "unsafe")
         condition, finished = fix.name("temporalio.workflow.wait_condition", last), fix.name(FINISHED, last)
         start, end = self.definition.span(last)
-        source = self.definition.source
-        line = source.line(source.row(start))
-        indent = line[: len(line) - len(line.lstrip())]
+        indent = indent_of(self.definition, last)
         wait = f"await {condition}({finished})"
         if before:
             fix.insert(start, f"{wait}\n{indent}")
