@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from datetime import timedelta
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -161,7 +162,12 @@ class Definition(Glance):
                 break
             node = bound
         scope = self.scope(node)
-        return fold(self.code(node), lambda name: self.jobs.tasks.constant(self.path, name, scope))
+        return fold(self.code(node), lambda name: self._constant(name, scope))
+
+    def _constant(self, name: str, scope: int) -> object:
+        if self.project.resolve(self.path, name, scope).name == "datetime.timedelta":
+            return timedelta
+        return self.jobs.tasks.constant(self.path, name, scope)
 
     def _bound(self, name: cst.Name) -> cst.CSTNode | None:
         """The one expression that a local name stands for."""

@@ -32,6 +32,7 @@ _CALL_ROLES: dict[str, str] = {
     **dict.fromkeys(WORKFLOW_STARTS, "workflow-start"),
     **dict.fromkeys(SETTINGS_CALLS, "settings"),
     **dict.fromkeys(BEAT_CALLS, "beat"),
+    "RetryPolicy": "retry-policy",
     "Worker": "worker",
     "on_commit": "on-commit",
 }

@@ -47,6 +47,7 @@ class Jobs:
         project.derive("workers", self._all_workers)
         project.derive("sandbox-is-weakened", lambda: bytes([self.temporal.sandbox_is_weakened]))
         project.derive("modules-passed-through", lambda: repr(sorted(self.temporal.modules_passed_through)).encode())
+        project.derive("worker-failure-types", lambda: " ".join(sorted(self.temporal.worker_failure_types)).encode())
         project.derive("timeout-interceptor", lambda: bytes([self.temporal.interceptor_sets_timeouts]))
 
     @property

@@ -21,6 +21,8 @@ _WEAKENS_SANDBOX = re.compile(
 )
 _PASSES_MODULES = re.compile(rb"\bwith_passthrough_modules\s*\(([^)]*)\)")
 _STRING = re.compile(rb"[\"']([\w.]+)[\"']")
+_FAILURE_TYPES = re.compile(rb"\bworkflow_failure_exception_types\s*=\s*(\[[^\]]*\]|\([^)]*\)|[^\s,)]+)")
+_LIST = re.compile(r"[\[(]\s*((?:[\w.]+\s*,?\s*)*)[\])]\Z")
 _SETS_TIMEOUT = re.compile(rb"(?:start|schedule)_to_close_timeout\s*=(?!=)")
 
 
@@ -106,6 +108,28 @@ class Temporal:
         """Whether every error ends the workflow (`failure_exception_types=[Exception]`), instead of retrying its task."""
         return bool(re.search(r"\b(?:Base)?Exception\b", self._stated(path, definition).get("failure_exception_types", "")))
 
+    def failure_types(self, path: str, definition: Definition) -> frozenset[str]:
+        """The last parts of the exceptions that end a run of a workflow as failed; `?` where not all can be read."""
+        stated = self._stated(path, definition).get("failure_exception_types")
+        return _listed(stated) if stated is not None else frozenset()
+
+    @property
+    def worker_failure_types(self) -> frozenset[str]:
+        """The same for what the workers of the project, any of them, say for all workflows."""
+        self._project.note("derived", "worker-failure-types")
+        return self._worker_failure_types
+
+    @cached_property
+    def _worker_failure_types(self) -> frozenset[str]:
+        with self._project.recording(inner=True):
+            return frozenset(name for path in self._relevant for name in self._failure_types_in(path))
+
+    def _failure_types_in(self, path: str) -> frozenset[str]:
+        if self._project.try_facts(path) is None:
+            return frozenset()
+        found = _FAILURE_TYPES.findall(self._project.source(path).text)
+        return frozenset(name for text in found for name in _listed(text.decode("utf-8", "replace")))
+
     def _stated(self, path: str, definition: Definition) -> dict[str, str]:
         """The keyword arguments of `@workflow.defn`, as source."""
         for decorator in definition.decorators:
@@ -154,3 +178,11 @@ class Temporal:
             for decorator in definition.decorators
             if decorator.callee
         )
+
+
+def _listed(text: str) -> frozenset[str]:
+    """The last parts of the names in a list that is given as source."""
+    found = _LIST.match(text.strip())
+    if found is None:
+        return frozenset({"?"})
+    return frozenset(name.strip().rpartition(".")[2] for name in found[1].split(",") if name.strip())

@@ -18,7 +18,7 @@ UNKNOWN: Final = _Unknown()
 """The value of an expression that is no constant."""
 
 Lookup = Callable[[str], object]
-"""From a dotted name to its value, `UNKNOWN` where it has none."""
+"""From a dotted name to its value, `UNKNOWN` where it has none. The class `timedelta` is known under any name by its class."""
 
 _LIMIT = 10**18
 _BINARY: dict[type[ast.operator], Callable[[object, object], object]] = {
@@ -98,7 +98,7 @@ def _formatted(node: ast.JoinedStr, lookup: Lookup) -> object:
 
 def _timedelta(node: ast.Call, lookup: Lookup) -> object:
     callee = ast.unparse(node.func)
-    if callee.rpartition(".")[2] != "timedelta":
+    if callee.rpartition(".")[2] != "timedelta" and lookup(callee) is not timedelta:
         return UNKNOWN
     positional = [_fold(argument, lookup) for argument in node.args]
     named = {keyword.arg: _fold(keyword.value, lookup) for keyword in node.keywords if keyword.arg}
