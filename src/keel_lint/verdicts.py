@@ -164,10 +164,11 @@ class Judging:
         except (OSError, SourceError):
             return False
 
-    def judge(self, judged: list[str], *, whole: bool = False) -> Outcome:
+    def judge(self, judged: list[str], others: Sequence[str] = (), *, whole: bool = False) -> Outcome:
         """The outcome of judging some of the project's files; `whole` says that they are all of them.
 
         What no finding of these files needs, one of another file may: only the whole project shows an unused suppression.
+        Of the `others`, only findings count whose path goes through a judged file: a change there may have caused them.
         """
         self._look_at_all(judged)
         matter = [path for path in judged if self.files.words(path)]
@@ -180,7 +181,17 @@ class Judging:
             outcome.problems += [f"{self.project.absolute(path)}: {verdict.problem}"] if verdict.problem else []
             outcome.templates += verdict.is_template
         outcome.unresolved = len({read for verdict in verdicts for read, _ in verdict.reads if read[0] == "unresolved"})
+        self._add_from_elsewhere(outcome, judged, others)
         return outcome
+
+    def _add_from_elsewhere(self, outcome: Outcome, judged: list[str], others: Sequence[str]) -> None:
+        """Add the findings that stand in other files and whose path goes through a judged one."""
+        if not others:
+            return
+        through = {self.project.absolute(path) for path in judged}
+        for verdict in self._verdicts([path for path in others if self.files.words(path) & ~COMMENT_BITS]):
+            outcome.findings += [one for one in verdict.findings if _goes_through(one, through)]
+            outcome.suppressed += [pair for pair in verdict.suppressed if _goes_through(pair[0], through)]
 
     def _unreadable_files(self, judged: list[str]) -> list[str]:
         asked = frozenset(judged)
@@ -419,6 +430,10 @@ def _place_of(error: ParserSyntaxError, source: Source) -> tuple[int, str]:
 def _is_needed(finding: Finding, cuts: set[tuple[str, int]], *, whole: bool) -> bool:
     """Whether a finding says of a suppression that it is unused, and a finding of another file uses it, or may."""
     return finding.code == "KEL002" and (not whole or (finding.path, finding.span.start) in cuts)
+
+
+def _goes_through(finding: Finding, paths: set[str]) -> bool:
+    return any(hop.path in paths for hop in finding.hops)
 
 
 def _once(findings: list[Finding]) -> list[Finding]:

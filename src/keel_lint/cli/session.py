@@ -71,9 +71,12 @@ class Session:
         return self.console.progress()
 
     def check(self, overlay: Mapping[Path, bytes]) -> Outcome:
-        """Check with standard input and `overlay` in place of what is on disk."""
+        """Check with standard input and `overlay` in place of what is on disk.
+
+        Who hands in one file on standard input, an editor, asks for what stands in that file.
+        """
         try:
-            outcome = self.linter.check({**self.stdin, **overlay})
+            outcome = self.linter.check({**self.stdin, **overlay}, only_here=bool(self.stdin))
         finally:
             if self._progress:
                 self._progress.erase()
