@@ -131,8 +131,10 @@ class Project:
             self._reads[-1].add(read)
 
     def leave_unresolved(self, path: str, offset: int) -> None:
-        """Record that it could not be told what the call at `offset` of a file leads to: such calls are counted and shown."""
-        self.note("unresolved", path, str(offset))
+        """Record that it could not be told what the call at `offset` of a file leads to: such calls are counted and listed."""
+        callee = next((call.callee for call in self.facts(path).calls if call.start == offset), "")
+        span = self.source(path).span(offset, offset)
+        self.note("unresolved", path, str(span.row), str(span.column), callee)
 
     def memo(self, key: tuple[object, ...], compute: Callable[[], T], recursive: T) -> T:
         """`compute()`, once a run, with all that it reads; `recursive` is the answer where it asks for itself."""

@@ -23,6 +23,7 @@ from keel_lint.settings import DEFAULT_GLOBS
 from keel_lint.source import Source
 
 if TYPE_CHECKING:
+    from keel_lint.explaining import Explanation
     from keel_lint.finding import Finding
     from keel_lint.rule import Registry
     from keel_lint.settings import Settings, SettingsFinder
@@ -81,6 +82,11 @@ class Linter:
         """The findings of one file whose text (newlines and encoding aside) may differ from what stands on disk."""
         run = next((run for run in self._runs if run.has(path)), self._runs[0])
         return run.check_file(path, text)
+
+    def explain(self, path: Path, row: int, column: int | None = None) -> Explanation:
+        """Why a line is flagged or is not; raises `SourceError`, `OSError`, and `ValueError` for a line that is not there."""
+        run = next((run for run in self._runs if run.has(path)), self._runs[0])
+        return run.explain(path, row, column)
 
     def files(self) -> list[Path]:
         """The files that a check judges."""
@@ -222,6 +228,24 @@ class _ProjectRun:
             findings = judging.judge([place]).findings
             judging.files.save()
         return findings
+
+    def explain(self, path: Path, row: int, column: int | None) -> Explanation:
+        from keel_lint.explaining import explain
+
+        place = self._place(path)
+        files = [one for one in sorted(self.tree.files) if not (self._is_left_out(one) or self._is_excluded(one, named=False))]
+        contents = {} if place in self.tree.files else {place: path.read_bytes()}
+        with closing(Cache.open(self.cache_folder)) as cache:
+            judging = self._judging(contents, cache)
+            outcome = judging.judge(sorted({*files, place}), whole=True)
+            outcome.sort()
+            made = explain(judging, place, row, column, outcome)
+            judging.files.save()
+        if place not in self.tree.files:
+            made.notes.insert(0, "the file is not part of the project: git ignores it, or a folder round it is always left out")
+        elif self._is_excluded(place, named=False):
+            made.notes.insert(0, "`exclude` leaves the file out of a check that does not name it")
+        return made
 
     # -- the whole run ----------------------------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from keel_lint.flow import Flow
 from keel_lint.glance import Glance
 from keel_lint.index.facts import ModuleFacts
 from keel_lint.jobs import Jobs
-from keel_lint.outcome import CheckOptions, Outcome, Progress
+from keel_lint.outcome import CheckOptions, Outcome, Progress, Unresolved
 from keel_lint.project import Project, Read
 from keel_lint.settings import Settings, select
 from keel_lint.source import Source, SourceError
@@ -180,9 +180,13 @@ class Judging:
             outcome.suppressed += verdict.suppressed
             outcome.problems += [f"{self.project.absolute(path)}: {verdict.problem}"] if verdict.problem else []
             outcome.templates += verdict.is_template
-        outcome.unresolved = len({read for verdict in verdicts for read, _ in verdict.reads if read[0] == "unresolved"})
+        left = {read for verdict in verdicts for read, _ in verdict.reads if read[0] == "unresolved"}
+        outcome.unresolved = [self._unresolved(*read[1:]) for read in left]
         self._add_from_elsewhere(outcome, judged, others)
         return outcome
+
+    def _unresolved(self, path: str, row: str, column: str, callee: str) -> Unresolved:
+        return Unresolved(self.project.absolute(path), int(row), int(column), callee)
 
     def _add_from_elsewhere(self, outcome: Outcome, judged: list[str], others: Sequence[str]) -> None:
         """Add the findings that stand in other files and whose path goes through a judged one."""
@@ -295,24 +299,30 @@ class Judging:
         kept: list[Finding] = []
         suppressed: list[tuple[Finding, str]] = []
         for finding in found:
-            reason = comments.match(finding) or self._cut(comments, finding, cuts)
-            if reason is None:
+            found_at = self._suppression(comments, finding)
+            if found_at is None:
                 kept.append(finding)
-            else:
-                suppressed.append((finding, reason.reason))
+                continue
+            by, number = found_at
+            suppressed.append((finding, by.reason))
+            if number and finding.hops[number - 1].path != finding.path:
+                cuts.append((finding.hops[number - 1].path, by.start))
         problems = comments.problems(self.selected(path), self.project.absolute(path))
         return kept + _with_fingerprints(problems, self.project.source(path), path), suppressed
 
-    def _cut(self, comments: Suppressions, finding: Finding, cuts: list[tuple[str, int]]) -> Suppression | None:
-        """The suppression at a hop of the finding's path, in whatever file the hop stands."""
-        for hop in finding.hops:
-            if hop.path == finding.path:
-                found = comments.cuts(finding.code, hop.span.row)
-            else:
-                found = self._comments_of(hop.path).cuts(finding.code, hop.span.row)
-                cuts += [(hop.path, found.start)] if found is not None else []
+    def suppression(self, finding: Finding) -> tuple[Suppression, int] | None:
+        """What suppresses a finding, and at which hop of its path, counted from 1; 0 where the finding stands."""
+        return self._suppression(self._comments_of(finding.path), finding)
+
+    def _suppression(self, comments: Suppressions, finding: Finding) -> tuple[Suppression, int] | None:
+        found = comments.match(finding)
+        if found is not None:
+            return found, 0
+        for number, hop in enumerate(finding.hops, 1):
+            there = comments if hop.path == finding.path else self._comments_of(hop.path)
+            found = there.cuts(finding.code, hop.span.row)
             if found is not None:
-                return found
+                return found, number
         return None
 
     def _comments_of(self, absolute: str) -> Suppressions:

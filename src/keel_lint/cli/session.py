@@ -136,7 +136,8 @@ class Session:
             quiet=self.console.quiet or (self._failed and not findings),
             color=self.console.colour(aside=aside),
             width=self.console.width,
-            counts=Counts(outcome.checked, outcome.left_out, outcome.templates, outcome.unresolved),
+            counts=Counts(outcome.checked, outcome.left_out, outcome.templates, len(outcome.unresolved)),
+            unresolved=outcome.unresolved,
         )
         self.console.findings(self._rendered(report), aside=aside)
         for line in notes(report):
