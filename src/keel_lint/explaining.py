@@ -17,6 +17,7 @@ from keel_lint.jobs.deferral import is_deferred
 from keel_lint.jobs.tasks import SETTING_OF_OPTION
 from keel_lint.judging import judge
 from keel_lint.settings import matching
+from keel_lint.verdicts import COMMENT_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,8 +101,8 @@ class Puzzle(msgspec.Struct, frozen=True):
 class Explanation(msgspec.Struct):
     """All that is to be said of one line.
 
-    `notes` are about the file; `through` are findings whose path goes through the line. `asked` are the rules that
-    looked, `judged` those of them of which nothing else is said; `irrelevant` counts the selected ones that look at other things.
+    `notes` are about the file; `through` are findings whose path goes through the line. `asked` are the rules that looked,
+    `judged` those of them of which nothing else is said; `irrelevant` counts the selected ones that look at other things.
     """
 
     path: str
@@ -191,7 +192,7 @@ class _Explainer:
             yield "the file is a template: no rule looks at it until it is Python"
         if is_test_code(self.path):
             yield "the file is test code, which a check leaves out without `--tests`"
-        if not self.judging.files.words(self.path):
+        if not self.judging.files.words(self.path) & ~COMMENT_BITS:
             yield "no word of an engine stands in the file, so no rule looks at it"
         elif not self.facts.definitions:
             yield "nothing in the file is a definition that an engine could run"

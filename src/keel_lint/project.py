@@ -309,8 +309,8 @@ class Project:
         return next((path for path in candidates if path in self.paths), None)
 
     def _may_be_root(self, root: str, folder: str) -> bool:
-        """A package is no source root, except for the scripts that lie in it."""
-        if not root or root in self._roots or f"{root}/__init__.py" not in self.paths:
+        """A package is no source root, except for the scripts that lie in it; Django's `manage.py` makes one for all."""
+        if not root or root in self._roots or f"{root}/__init__.py" not in self.paths or f"{root}/manage.py" in self.paths:
             return True
         return root == folder and f"{root}/__main__.py" in self.paths
 

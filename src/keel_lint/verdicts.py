@@ -134,7 +134,7 @@ class Judging:
     @cached_property
     def jobs(self) -> Jobs:
         """The project's tasks, workflows and settings."""
-        return Jobs(self.project, self._relevant, self.settings.charge_calls)
+        return Jobs(self.project, self._relevant, self.settings.charge_calls, self.settings.settings)
 
     @cached_property
     def flow(self) -> Flow:
@@ -172,7 +172,7 @@ class Judging:
         """
         self._look_at_all(judged)
         matter = [path for path in judged if self.files.words(path)]
-        outcome = Outcome(problems=self._unreadable_files(judged))
+        outcome = Outcome(problems=[*self._missing_settings(), *self._unreadable_files(judged)])
         verdicts = self._verdicts(matter)
         cuts = {cut for verdict in verdicts for cut in verdict.cuts}
         for path, verdict in zip(matter, verdicts, strict=True):
@@ -196,6 +196,10 @@ class Judging:
         for verdict in self._verdicts([path for path in others if self.files.words(path) & ~COMMENT_BITS]):
             outcome.findings += [one for one in verdict.findings if _goes_through(one, through)]
             outcome.suppressed += [pair for pair in verdict.suppressed if _goes_through(pair[0], through)]
+
+    def _missing_settings(self) -> list[str]:
+        missing = self.jobs.settings_modules.missing if self.settings.settings else ""
+        return [f"`settings` names {missing}, which is no module of {self.root}"] if missing else []
 
     def _unreadable_files(self, judged: list[str]) -> list[str]:
         asked = frozenset(judged)
