@@ -64,11 +64,13 @@ class DispatchInTransaction(Rule):
         fact = self.definition.call_fact(node)
         opened = self._opened(self.definition, fact) if fact is not None else None
         dispatch = self.definition.jobs.dispatches.of(self.definition.path, fact) if fact is not None else None
-        if opened is None or dispatch is None:
-            return
+        if fact is None or dispatch is None:
+            return None
+        if opened is None:
+            return self.decline(node, lambda: _why_silent(self.definition, fact, dispatch))
         short = not opened.alias and has_on_commit(self.definition.jobs, dispatch)
         instead = _instead(node, dispatch, opened, short)
-        self.report(
+        return self.report(
             node, self.message(dispatch, opened, instead), fix=self._fix(node, dispatch, opened, short), hops=opened.hops
         )
 
@@ -113,6 +115,16 @@ class DispatchInTransaction(Rule):
         builder.replace_span(opening, opening + 1, f",{gap}")
         builder.insert(end, f"{using})")
         return builder
+
+
+def _why_silent(where: Glance, call: Call, dispatch: Dispatch) -> str:
+    """Why nothing is said of a dispatch; empty where another rule speaks of its transaction."""
+    if is_deferred(where.jobs, dispatch):
+        return "its method, or the base class of the task, waits for the commit by itself"
+    opened = where.flow.transactions.round_call(where.path, call)
+    if opened is None:
+        return "no transaction is known to be open when this runs"
+    return "the transaction is one of a read replica, where no commit is waited for" if "replica" in opened.alias.lower() else ""
 
 
 def _can_spell(opened: OpenTransaction) -> bool:

@@ -225,23 +225,29 @@ class ModelInstanceArgument(Rule):
     def visit_Call(self, node: cst.Call) -> None:
         """Judge what a call sends."""
         message = message_of(self.definition, node)
-        if message is None or not message.passed or _takes_models(message):
-            return
+        if message is None or not message.passed:
+            return None
+        if _takes_models(message):
+            return self.decline(node, "the task turns its arguments into plain data itself (`pydantic=True`)")
         for passed in message.passed:
             value = self.types.of(passed.value)
             if value is not None:
                 self._judge(node, message, passed, value)
+        return None
 
     def _judge(self, node: cst.Call, message: Message, passed: Passed, value: Value) -> None:
         used = serializer(self.definition, message, node)
         is_pickle = used == "pickle"
-        if used not in {"json", "yaml", "msgpack", "pickle"} or has_own_encoding(self.definition.jobs):
-            return
+        if used not in {"json", "yaml", "msgpack", "pickle"}:
+            return self.decline(passed.value, "what the message is serialized with could not be told, or is not known")
+        if has_own_encoding(self.definition.jobs):
+            return self.decline(passed.value, "the project registers types or serializers of its own with Kombu")
         code = self.definition.code(passed.value)
         shown = f" `{code}`" if len(code) <= 40 and "\n" not in code else ""
         text = _message(message.dispatch.shown, shown, value, is_pickle)
         if text is not None:
             self.report(passed.value, text, fix=self._fix(message, passed, value))
+        return None
 
     def _fix(self, message: Message, passed: Passed, value: Value) -> FixBuilder | None:
         task, model = message.dispatch.task, value.model

@@ -276,18 +276,17 @@ class NonIdempotentCharge(Rule):
     def _judge_service(self, node: cst.Call, task: Task, name: str, known: Payment) -> None:
         given = self._given(node)
         if known.by_amount and not pays_a_part(given, len(node.args)):
-            return
+            return None
         fresh = self._fresh_key(node)
         if (carries_key(given) or self._spreads_unknown(node)) and fresh is None:
-            return
+            return self.decline(node, _HAS_KEY)
         if self._guards.guarded(node):
-            return
+            return self.decline(node, _IS_GUARDED)
         shown = self.definition.code(node.func).partition("\n")[0]
         if fresh is not None:
-            self.report(node, _message_of_fresh(shown, task), fix=self._fix_of_fresh(node, task, fresh))
-            return
+            return self.report(node, _message_of_fresh(shown, task), fix=self._fix_of_fresh(node, task, fresh))
         instead = "pass an `idempotency_key` that every run of the message shares" if known.key else _LOOK_FIRST
-        self.report(node, self._message(shown, task, instead), fix=self._fix(node, task, name, known))
+        return self.report(node, self._message(shown, task, instead), fix=self._fix(node, task, name, known))
 
     def _given(self, node: cst.Call) -> str:
         """The arguments as source text, with what the variables among them hold."""
@@ -357,11 +356,11 @@ class NonIdempotentCharge(Rule):
     def _judge_plain(self, node: cst.Call, task: Task, verb: str) -> None:
         arguments = ", ".join(self.definition.code(argument) for argument in node.args)
         if carries_key(arguments, verb) or self._spreads_unknown(node):
-            return
+            return self.decline(node, _HAS_KEY)
         if self._is_careful(node) or self._guards.guarded(node):
-            return
+            return self.decline(node, _IS_GUARDED)
         shown = self.definition.code(node.func).partition("\n")[0]
-        self.report(node, self._message(shown, task, _LOOK_FIRST))
+        return self.report(node, self._message(shown, task, _LOOK_FIRST))
 
     def _is_careful(self, node: cst.Call) -> bool:
         """Whether a function of the project that is called looks first by itself."""
@@ -482,6 +481,8 @@ class NonIdempotentCharge(Rule):
         return len(paying) == 1
 
 
+_HAS_KEY = "an idempotency key is passed, or may be in what `**` spreads"
+_IS_GUARDED = "the code looks first whether the money has moved already"
 _LOOK_FIRST = "return before it when the money has moved, or hand on a key such as `payment_id`"
 
 

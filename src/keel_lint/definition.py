@@ -57,13 +57,17 @@ class UnparsableError(Exception):
 
 
 class Definition(Glance):
-    """One definition with its tree. `path` is relative to the project; `fact` is what the index knows of it."""
+    """One definition with its tree. `path` is relative to the project; `fact` is what the index knows of it.
+
+    `remarks` collects why rules decline to report something, as (code, bytes, reason), where someone asks for that.
+    """
 
     def __init__(self, jobs: Jobs, flow: Flow, path: str, position: int) -> None:
         """Parse the definition; raises `UnparsableError`."""
         super().__init__(jobs, flow, path, position)
         self.source = self.project.source(path)
         self.findings: list[Finding] = []
+        self.remarks: list[tuple[str, tuple[int, int], str]] | None = None
         self._module, self._shift, self._code = _parse(self.source.text, self.fact, self.source.newline)
         self.node = _judged(self._module, self.fact)
         self._parents: dict[int, cst.CSTNode] = {}

@@ -132,8 +132,10 @@ class Project:
             self._reads[-1].add(read)
 
     def leave_unresolved(self, path: str, offset: int) -> None:
-        """Record that it could not be told what the call at `offset` of a file leads to: such calls are counted and shown."""
-        self.note("unresolved", path, str(offset))
+        """Record that it could not be told what the call at `offset` of a file leads to: such calls are counted and listed."""
+        callee = next((call.callee for call in self.facts(path).calls if call.start == offset), "")
+        span = self.source(path).span(offset, offset)
+        self.note("unresolved", path, str(span.row), str(span.column), callee)
 
     def memo(self, key: tuple[object, ...], compute: Callable[[], T], recursive: T) -> T:
         """`compute()`, once a run, with all that it reads; `recursive` is the answer where it asks for itself."""
@@ -308,8 +310,8 @@ class Project:
         return next((path for path in candidates if path in self.paths), None)
 
     def _may_be_root(self, root: str, folder: str) -> bool:
-        """A package is no source root, except for the scripts that lie in it."""
-        if not root or root in self._roots or f"{root}/__init__.py" not in self.paths:
+        """A package is no source root, except for the scripts that lie in it; Django's `manage.py` makes one for all."""
+        if not root or root in self._roots or f"{root}/__init__.py" not in self.paths or f"{root}/manage.py" in self.paths:
             return True
         return root == folder and f"{root}/__main__.py" in self.paths
 

@@ -21,7 +21,7 @@ import msgspec
 from keel_lint.finding import Applicability, Group
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import libcst as cst
 
@@ -78,6 +78,16 @@ class Rule:
     ) -> None:
         """Report `message` at a node of the definition, or at a (start, end) byte range of the file."""
         self.definition.report(self, where, message, fix, hops)
+
+    def decline(self, where: cst.CSTNode, reason: str | Callable[[], str]) -> None:
+        """Say why nothing is reported at a node that the rule looked at: for `keel-lint why`, and free of cost elsewhere.
+
+        Decline what a reader could take for a missed alarm. `reason` is a constant, or is asked for where it is worth finding out;
+        an empty one is left out.
+        """
+        if self.definition.remarks is not None:
+            said = reason if isinstance(reason, str) else reason()
+            self.definition.remarks.append((self.code, self.definition.span(where), said))
 
 
 class RuleInfo(msgspec.Struct, frozen=True):

@@ -23,6 +23,7 @@ from keel_lint.settings import DEFAULT_GLOBS
 from keel_lint.source import Source
 
 if TYPE_CHECKING:
+    from keel_lint.explaining import Explanation
     from keel_lint.finding import Finding
     from keel_lint.rule import Registry
     from keel_lint.settings import Settings, SettingsFinder
@@ -61,11 +62,14 @@ class Linter:
         """The folder of the (first) project."""
         return self._runs[0].root
 
-    def check(self, overlay: Overlay | None = None) -> Outcome:
-        """Check all paths; `overlay` gives files another content than they have on disk, such as standard input."""
+    def check(self, overlay: Overlay | None = None, *, only_here: bool = False) -> Outcome:
+        """Check all paths; `overlay` gives files another content than they have on disk, such as standard input.
+
+        A finding in another file whose path goes through one of these is found too, but with `only_here`.
+        """
         outcome = Outcome()
         for run in self._runs:
-            outcome.add(run.check(dict(overlay or {})))
+            outcome.add(run.check(dict(overlay or {}), only_here=only_here))
         outcome.sort()
         return outcome
 
@@ -78,6 +82,11 @@ class Linter:
         """The findings of one file whose text (newlines and encoding aside) may differ from what stands on disk."""
         run = next((run for run in self._runs if run.has(path)), self._runs[0])
         return run.check_file(path, text)
+
+    def explain(self, path: Path, row: int, column: int | None = None) -> Explanation:
+        """Why a line is flagged or is not; raises `SourceError`, `OSError`, and `ValueError` for a line that is not there."""
+        run = next((run for run in self._runs if run.has(path)), self._runs[0])
+        return run.explain(path, row, column)
 
     def files(self) -> list[Path]:
         """The files that a check judges."""
@@ -123,7 +132,7 @@ class _ProjectRun:
 
     # -- which files ------------------------------------------------------------------------------------------------------
 
-    def check(self, overlay: dict[Path, bytes]) -> Outcome:
+    def check(self, overlay: dict[Path, bytes], *, only_here: bool) -> Outcome:
         outcome = Outcome()
         contents = self._by_place(overlay)
         selected = self._selected(contents, outcome)
@@ -132,7 +141,7 @@ class _ProjectRun:
         outcome.checked = len(judged)
         cache = Cache.open(self.cache_folder)
         try:
-            self._check_files(judged, contents, cache, outcome)
+            outcome.add(self._check_files(judged, contents, cache, only_here))
         finally:
             cache.close()
         return outcome
@@ -220,34 +229,52 @@ class _ProjectRun:
             judging.files.save()
         return findings
 
+    def explain(self, path: Path, row: int, column: int | None) -> Explanation:
+        from keel_lint.explaining import explain
+
+        place = self._place(path)
+        files = [one for one in sorted(self.tree.files) if not (self._is_left_out(one) or self._is_excluded(one, named=False))]
+        contents = {} if place in self.tree.files else {place: path.read_bytes()}
+        with closing(Cache.open(self.cache_folder)) as cache:
+            judging = self._judging(contents, cache)
+            outcome = judging.judge(sorted({*files, place}), whole=True)
+            outcome.sort()
+            made = explain(judging, place, row, column, outcome)
+            judging.files.save()
+        if place not in self.tree.files:
+            made.notes.insert(0, "the file is not part of the project: git ignores it, or a folder round it is always left out")
+        elif self._is_excluded(place, named=False):
+            made.notes.insert(0, "`exclude` leaves the file out of a check that does not name it")
+        return made
+
     # -- the whole run ----------------------------------------------------------------------------------------------------
 
-    def _check_files(self, judged: list[str], contents: dict[str, bytes], cache: Cache, outcome: Outcome) -> None:
-        settled = cache.is_open and not contents and is_settled(self.tree.entries, self.began)
-        name = self._run_name(judged) if settled else ""
+    def _check_files(self, judged: list[str], contents: dict[str, bytes], cache: Cache, only_here: bool) -> Outcome:
+        others = self._others(judged)
+        settled = cache.is_open and not (contents or only_here) and is_settled(self.tree.entries, self.began)
+        name = self._run_name(judged, others) if settled else ""
         known = decode(cache.get(name), Outcome) if name else None
         if known is not None:
-            outcome.add(known)
-            return
+            return known
         judging = self._judging(contents, cache)
-        found = judging.judge(judged, whole=self._is_whole(judged))
+        found = judging.judge(judged, [] if only_here else others, whole=all(map(is_test_code, others)))
         judging.files.save()
         if name:
             cache.put(name, encode(found))
-        outcome.add(found)
+        return found
 
-    def _is_whole(self, judged: list[str]) -> bool:
-        """Whether all files of the project are judged, but those that are excluded and test code."""
+    def _others(self, judged: list[str]) -> list[str]:
+        """The files of the project that are not judged, but for those that are left out of every run."""
         left = self.tree.files.keys() - set(judged)
-        return all(is_test_code(path) or self._is_excluded(path, named=False) for path in left)
+        return sorted(path for path in left if not (self._is_left_out(path) or self._is_excluded(path, named=False)))
 
-    def _run_name(self, judged: list[str]) -> str:
+    def _run_name(self, judged: list[str], others: list[str]) -> str:
         """A name for all that this run depends on: the same name, the same outcome."""
         digest = blake2b(tree_digest(self.tree.entries), digest_size=16)
         digest.update(repr((__version__, str(self.root), judged, self.options, self.registry.digest)).encode())
         digest.update(repr(time.localtime()[:3]).encode())  # a suppression may end with the day
         digest.update(repr([_stamp(self.root / name) for name in FILES]).encode())
-        for settings in (self.settings.digest, *sorted({self.settings_of(path).digest for path in judged})):
+        for settings in (self.settings.digest, *sorted({self.settings_of(path).digest for path in (*judged, *others)})):
             digest.update(settings)
         return f"run-{digest.hexdigest()}"
 

@@ -172,7 +172,7 @@ class Settings:
         return patterns
 
 
-_WITHOUT_EFFECT = frozenset({"file", "output_format", "show_fixes", "unsafe_fixes", "cache_dir"})
+_WITHOUT_EFFECT = frozenset({"file", "force_exclude", "output_format", "show_fixes", "unsafe_fixes", "cache_dir"})
 
 
 class SettingsFinder:

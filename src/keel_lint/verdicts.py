@@ -26,7 +26,7 @@ from keel_lint.flow import Flow
 from keel_lint.glance import Glance
 from keel_lint.index.facts import ModuleFacts
 from keel_lint.jobs import Jobs
-from keel_lint.outcome import CheckOptions, Outcome, Progress
+from keel_lint.outcome import CheckOptions, Outcome, Progress, Unresolved
 from keel_lint.project import Project, Read
 from keel_lint.settings import Settings, select
 from keel_lint.source import Source, SourceError
@@ -134,7 +134,8 @@ class Judging:
     @cached_property
     def jobs(self) -> Jobs:
         """The project's tasks, workflows and settings."""
-        return Jobs(self.project, self._relevant, self.settings.charge_calls, self.settings.functions)
+        settings = self.settings
+        return Jobs(self.project, self._relevant, settings.charge_calls, settings.functions, settings.settings)
 
     @cached_property
     def flow(self) -> Flow:
@@ -164,14 +165,15 @@ class Judging:
         except (OSError, SourceError):
             return False
 
-    def judge(self, judged: list[str], *, whole: bool = False) -> Outcome:
+    def judge(self, judged: list[str], others: Sequence[str] = (), *, whole: bool = False) -> Outcome:
         """The outcome of judging some of the project's files; `whole` says that they are all of them.
 
         What no finding of these files needs, one of another file may: only the whole project shows an unused suppression.
+        Of the `others`, only findings count whose path goes through a judged file: a change there may have caused them.
         """
         self._look_at_all(judged)
         matter = [path for path in judged if self.files.words(path)]
-        outcome = Outcome(problems=self._unreadable_files(judged))
+        outcome = Outcome(problems=[*self._missing_settings(), *self._unreadable_files(judged)])
         verdicts = self._verdicts(matter)
         cuts = {cut for verdict in verdicts for cut in verdict.cuts}
         for path, verdict in zip(matter, verdicts, strict=True):
@@ -179,8 +181,26 @@ class Judging:
             outcome.suppressed += verdict.suppressed
             outcome.problems += [f"{self.project.absolute(path)}: {verdict.problem}"] if verdict.problem else []
             outcome.templates += verdict.is_template
-        outcome.unresolved = len({read for verdict in verdicts for read, _ in verdict.reads if read[0] == "unresolved"})
+        left = {read for verdict in verdicts for read, _ in verdict.reads if read[0] == "unresolved"}
+        outcome.unresolved = [self._unresolved(*read[1:]) for read in left]
+        self._add_from_elsewhere(outcome, judged, others)
         return outcome
+
+    def _unresolved(self, path: str, row: str, column: str, callee: str) -> Unresolved:
+        return Unresolved(self.project.absolute(path), int(row), int(column), callee)
+
+    def _add_from_elsewhere(self, outcome: Outcome, judged: list[str], others: Sequence[str]) -> None:
+        """Add the findings that stand in other files and whose path goes through a judged one."""
+        if not others:
+            return
+        through = {self.project.absolute(path) for path in judged}
+        for verdict in self._verdicts([path for path in others if self.files.words(path) & ~COMMENT_BITS]):
+            outcome.findings += [one for one in verdict.findings if _goes_through(one, through)]
+            outcome.suppressed += [pair for pair in verdict.suppressed if _goes_through(pair[0], through)]
+
+    def _missing_settings(self) -> list[str]:
+        missing = self.jobs.settings_modules.missing if self.settings.settings else ""
+        return [f"`settings` names {missing}, which is no module of {self.root}"] if missing else []
 
     def _unreadable_files(self, judged: list[str]) -> list[str]:
         asked = frozenset(judged)
@@ -284,24 +304,30 @@ class Judging:
         kept: list[Finding] = []
         suppressed: list[tuple[Finding, str]] = []
         for finding in found:
-            reason = comments.match(finding) or self._cut(comments, finding, cuts)
-            if reason is None:
+            found_at = self._suppression(comments, finding)
+            if found_at is None:
                 kept.append(finding)
-            else:
-                suppressed.append((finding, reason.reason))
+                continue
+            by, number = found_at
+            suppressed.append((finding, by.reason))
+            if number and finding.hops[number - 1].path != finding.path:
+                cuts.append((finding.hops[number - 1].path, by.start))
         problems = comments.problems(self.selected(path), self.project.absolute(path))
         return kept + _with_fingerprints(problems, self.project.source(path), path), suppressed
 
-    def _cut(self, comments: Suppressions, finding: Finding, cuts: list[tuple[str, int]]) -> Suppression | None:
-        """The suppression at a hop of the finding's path, in whatever file the hop stands."""
-        for hop in finding.hops:
-            if hop.path == finding.path:
-                found = comments.cuts(finding.code, hop.span.row)
-            else:
-                found = self._comments_of(hop.path).cuts(finding.code, hop.span.row)
-                cuts += [(hop.path, found.start)] if found is not None else []
+    def suppression(self, finding: Finding) -> tuple[Suppression, int] | None:
+        """What suppresses a finding, and at which hop of its path, counted from 1; 0 where the finding stands."""
+        return self._suppression(self._comments_of(finding.path), finding)
+
+    def _suppression(self, comments: Suppressions, finding: Finding) -> tuple[Suppression, int] | None:
+        found = comments.match(finding)
+        if found is not None:
+            return found, 0
+        for number, hop in enumerate(finding.hops, 1):
+            there = comments if hop.path == finding.path else self._comments_of(hop.path)
+            found = there.cuts(finding.code, hop.span.row)
             if found is not None:
-                return found
+                return found, number
         return None
 
     def _comments_of(self, absolute: str) -> Suppressions:
@@ -419,6 +445,10 @@ def _place_of(error: ParserSyntaxError, source: Source) -> tuple[int, str]:
 def _is_needed(finding: Finding, cuts: set[tuple[str, int]], *, whole: bool) -> bool:
     """Whether a finding says of a suppression that it is unused, and a finding of another file uses it, or may."""
     return finding.code == "KEL002" and (not whole or (finding.path, finding.span.start) in cuts)
+
+
+def _goes_through(finding: Finding, paths: set[str]) -> bool:
+    return any(hop.path in paths for hop in finding.hops)
 
 
 def _once(findings: list[Finding]) -> list[Finding]:

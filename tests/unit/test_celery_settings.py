@@ -17,9 +17,9 @@ APP = "from celery import Celery\napp = Celery('shop')\n"
 DJANGO = APP + "app.config_from_object('django.conf:settings', namespace='CELERY')\n"
 
 
-def read(contents: Mapping[str, str], relevant: tuple[str, ...] | None = None) -> CelerySettings:
+def read(contents: Mapping[str, str], relevant: tuple[str, ...] | None = None, settings: str | None = None) -> CelerySettings:
     project = Project(Path(), tuple(contents), Memory(contents))
-    return Jobs(project, relevant if relevant is not None else tuple(contents)).settings
+    return Jobs(project, relevant if relevant is not None else tuple(contents), settings_module=settings).settings
 
 
 SET = {
@@ -182,3 +182,80 @@ def test_applications(code: str) -> None:
 def test_the_arguments_of_an_application() -> None:
     found = read({"app.py": "from celery import Celery\napp = Celery('x', broker='redis://', backend='rpc://')\n"})
     assert (found.value("broker_url"), found.value("result_backend")) == ("redis://", "rpc://")
+
+
+# -- which of Django's settings modules count -----------------------------------------------------------------------------
+
+LIMIT = "CELERY_TASK_TIME_LIMIT"
+MODULES = {
+    "app.py": DJANGO,
+    "shop/settings/__init__.py": "",
+    "shop/settings/base.py": f"{LIMIT} = 1\n",
+    "shop/settings/heroku.py": f"from .base import *\n{LIMIT} = 2\n",
+    "shop/settings/dev.py": f"{LIMIT} = 3\n",
+    "shop/settings/prod.py": f"{LIMIT} = 4\n",
+    "other/settings.py": f"{LIMIT} = 5\n",
+}
+STARTER = "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings.{}')\n"
+
+
+def limits(contents: Mapping[str, str], settings: str | None = None) -> list[str]:
+    return sorted(one.value for one in read(contents, settings=settings).get("task_time_limit"))
+
+
+def test_without_a_name_every_module_counts_that_may_be_productions() -> None:
+    assert limits(MODULES) == ["1", "2", "4", "5"]
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("shop.settings.heroku", ["1", "2", "5"]),
+        ("shop.settings.base", ["1", "5"]),
+        ("shop.settings.dev", ["3", "5"]),
+        ("other.settings", ["1", "2", "4", "5"]),
+    ],
+)
+def test_the_configured_module_counts_with_what_it_imports(module: str, expected: list[str]) -> None:
+    """Modules of other folders may be another service's."""
+    assert limits(MODULES, module) == expected
+
+
+@pytest.mark.parametrize("starter", ["shop/wsgi.py", "shop/asgi.py", "manage.py", "shop/celery_app.py"])
+def test_the_module_that_a_process_starts_with_counts_beside_what_its_environment_may_name(starter: str) -> None:
+    assert limits({**MODULES, starter: STARTER.format("heroku")}) == ["1", "2", "4", "5"]
+    assert limits({**MODULES, starter: STARTER.format("base")}) == ["1", "4", "5"]
+    subscript = "import os\nos.environ['DJANGO_SETTINGS_MODULE'] = 'shop.settings.base'\n"
+    assert limits({**MODULES, starter: subscript}) == ["1", "4", "5"]
+
+
+def test_a_default_for_people_decides_nothing() -> None:
+    assert limits({**MODULES, "manage.py": STARTER.format("dev")}) == limits(MODULES)
+
+
+def test_the_configuration_wins_over_what_a_process_starts_with() -> None:
+    assert limits({**MODULES, "manage.py": STARTER.format("heroku")}, "shop.settings.prod") == ["4", "5"]
+
+
+def test_every_module_counts_beside_one_that_is_put_together() -> None:
+    composed = {**MODULES, "shop/settings/prod.py": "from split_settings.tools import include\ninclude('base.py')\n"}
+    assert limits(composed, "shop.settings.prod") == ["1", "2", "5"]
+
+
+def test_one_file_beside_others() -> None:
+    files = {
+        "app.py": DJANGO,
+        "shop/settings.py": f"from shop.celery_options import *\n{LIMIT} = 1\n",
+        "shop/settings_old.py": f"{LIMIT} = 2\n",
+        "shop/celery_options.py": f"{LIMIT} = 3\n",
+        "shop/plans.py": f"{LIMIT} = 4\n",
+        "shop/wsgi.py": STARTER.format("").replace(".'", "'"),
+    }
+    assert limits(files) == ["1", "3", "4"]
+
+
+def test_a_configured_module_that_is_not_there() -> None:
+    contents = {**MODULES}
+    jobs = Jobs(Project(Path(), tuple(contents), Memory(contents)), tuple(contents), settings_module="shop.setings")
+    assert jobs.settings_modules.missing == "shop.setings"
+    assert limits(MODULES, "shop.setings") == limits(MODULES)

@@ -319,3 +319,28 @@ def test_directives_are_kept_wherever_they_stand() -> None:
     code = f"x = 1  # noqa: KEL101\n{function}from a import (\n    b,  # noqa\n)\n"
     found = [code[start:end] for start, end in sorted(facts(code).comments)]
     assert found == ["# noqa: KEL101", "# keel: ignore", "# ruff: ignore[KEL1]", "# NOQA", "# noqa"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "with a:  # {}\n    pass\n",
+        "async def f():\n    async with a, b as c:  # {}\n        pass\n",
+        "with (\n    a,  # {}\n    b,\n):\n    pass\n",
+        "for x in y:  # {}\n    pass\n",
+        "while x:  # {}\n    pass\n",
+        "if x:  # {}\n    pass\nelse:\n    pass\n",
+        "if x:\n    pass\nelse:  # {}\n    pass\n",
+        "try:  # {}\n    pass\nexcept E:\n    pass\n",
+        "try:\n    pass\nexcept E:  # {}\n    pass\n",
+        "match x:  # {}\n    case y:\n        pass\n",
+        "match x:\n    case y:  # {}\n        pass\n",
+        "class A:  # {}\n    pass\n",
+        "@a  # {}\ndef f():\n    pass\n",
+        "x = (\n    a.b()  # {}\n    .c()\n)\n",
+        "x = (\n    a  # {}\n    .c()\n)\n",
+    ],
+)
+def test_directives_are_kept_behind_every_header_and_within_chains(code: str) -> None:
+    whole = code.format("noqa: KEL101")
+    assert [whole[start:end] for start, end in facts(whole).comments] == ["# noqa: KEL101"]

@@ -128,6 +128,7 @@ def test_stars_are_followed_in_turn() -> None:
         (["a/util.py", "b/x.py"], "b/x.py", "util", "a/util.py"),
         (["pkg/__init__.py", "pkg/util.py", "pkg/x.py"], "pkg/x.py", "util", None),
         (["pkg/__init__.py", "pkg/__main__.py", "pkg/util.py"], "pkg/__main__.py", "util", "pkg/util.py"),
+        (["apps/__init__.py", "apps/manage.py", "apps/a/x.py", "apps/b/y.py"], "apps/a/x.py", "b.y", "apps/b/y.py"),
         (["pkg/sub/m.pyi", "x.py"], "x.py", "pkg.sub.m", "pkg/sub/m.pyi"),
         (["pkg/m.py", "pkg/m/__init__.py", "x.py"], "x.py", "pkg.m", "pkg/m/__init__.py"),
         (["pkg/m.py", "x.py"], "x.py", "pkg.m.n", None),

@@ -17,7 +17,11 @@ from keel_lint import __version__
 from keel_lint.cli.terminal import width
 
 ISSUES = "https://github.com/keel-lint/keel-lint/issues"
-COMMANDS = {"check": "Check files and folders.", "rule": "Explain a rule, or all of them."}
+COMMANDS = {
+    "check": "Check files and folders.",
+    "rule": "Explain a rule, or all of them.",
+    "why": "Say why a line is flagged, or is not.",
+}
 INTERRUPTED = 130
 
 

@@ -94,7 +94,8 @@ def add_noqa(session: Session, reason: str) -> int:
     outcome = session.check({})
     session.complain(outcome)
     added = 0
-    for path, findings in _by_path(outcome.findings).items():
+    passed = set(map(str, session.linter.files()))
+    for path, findings in _by_path([one for one in outcome.findings if one.path in passed]).items():
         try:
             source = session.source(Path(path))
             edits = edits_for(source, findings, reason, session.registry)

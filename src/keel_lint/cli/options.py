@@ -37,7 +37,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _add_files(parser.add_argument_group("file selection"))
     _add_output(parser.add_argument_group("output"))
     _add_suppression(parser.add_argument_group("suppression"))
-    _add_configuration(parser.add_argument_group("configuration and cache"))
+    group = parser.add_argument_group("configuration and cache")
+    add_configuration(group)
+    group.add_argument("--show-settings", action="store_true", help="show the settings in force and where they come from")
 
 
 def _add_fixing(group: argparse._ArgumentGroup) -> None:
@@ -52,7 +54,7 @@ def _add_fixing(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_rules(group: argparse._ArgumentGroup) -> None:
-    codes = partial(group.add_argument, type=_words, action="extend", metavar="CODES")
+    codes = partial(group.add_argument, type=words, action="extend", metavar="CODES")
     patterns = partial(group.add_argument, type=_pairs, action="extend", metavar="PATTERN:CODE,...")
     codes("--select", help="the rules to run: codes, their beginnings or names, or ALL")
     codes("--ignore", help="rules not to run")
@@ -64,7 +66,7 @@ def _add_rules(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_files(group: argparse._ArgumentGroup) -> None:
-    patterns = partial(group.add_argument, type=_words, action="extend", metavar="PATTERNS")
+    patterns = partial(group.add_argument, type=words, action="extend", metavar="PATTERNS")
     twin = partial(group.add_argument, action=argparse.BooleanOptionalAction)
     patterns("--exclude", help="files and folders to leave out")
     patterns("--extend-exclude", help="more of these")
@@ -83,11 +85,16 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         "-o", "--output-file", type=Path, metavar="FILE", default=_variable("OUTPUT_FILE"), help="write the findings to a file"
     )
     flag("--statistics", help="count the findings of each rule")
-    option("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
+    add_colour(group)
     flag("-e", "--exit-zero", help="status 0 even with findings")
     flag("-q", "--quiet", help="findings and errors only")
     flag("-s", "--silent", help="nothing but the exit status")
     flag("-v", "--verbose", help="say more, and show where a crash happened")
+
+
+def add_colour(group: argparse._ActionsContainer) -> None:
+    """The option that says when to colour."""
+    group.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
 
 
 def _add_suppression(group: argparse._ArgumentGroup) -> None:
@@ -96,21 +103,22 @@ def _add_suppression(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--ignore-noqa", action="store_true", help="report what comments suppress too")
 
 
-def _add_configuration(group: argparse._ArgumentGroup) -> None:
+def add_configuration(group: argparse._ActionsContainer) -> None:
+    """The options that say which configuration is read, and where what is known is kept."""
     option, flag = group.add_argument, partial(group.add_argument, action="store_true")
     option("--config", action="append", default=[], metavar="FILE|KEY=VALUE", help="a TOML file, or one setting in TOML")
     flag("--isolated", help="read no configuration file")
-    flag("--show-settings", help="show the settings in force and where they come from")
     flag("-n", "--no-cache", default=_switched_on("NO_CACHE"), help="use and leave no cache")
     option("--cache-dir", type=Path, metavar="FOLDER", default=_variable("CACHE_DIR"), help="default: .keel_lint_cache")
 
 
-def _words(text: str) -> list[str]:
+def words(text: str) -> list[str]:
+    """The words of a list with commas."""
     return [word for word in (word.strip() for word in text.split(",")) if word]
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
-    pairs = [word.rpartition(":") for word in _words(text)]
+    pairs = [word.rpartition(":") for word in words(text)]
     if not all(pattern and code for pattern, _, code in pairs):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form PATTERN:CODE,...")
     return [(pattern.strip(), code.strip()) for pattern, _, code in pairs]

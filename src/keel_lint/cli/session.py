@@ -71,9 +71,12 @@ class Session:
         return self.console.progress()
 
     def check(self, overlay: Mapping[Path, bytes]) -> Outcome:
-        """Check with standard input and `overlay` in place of what is on disk."""
+        """Check with standard input and `overlay` in place of what is on disk.
+
+        Who hands in one file on standard input, an editor, asks for what stands in that file.
+        """
         try:
-            outcome = self.linter.check({**self.stdin, **overlay})
+            outcome = self.linter.check({**self.stdin, **overlay}, only_here=bool(self.stdin))
         finally:
             if self._progress:
                 self._progress.erase()
@@ -133,7 +136,8 @@ class Session:
             quiet=self.console.quiet or (self._failed and not findings),
             color=self.console.colour(aside=aside),
             width=self.console.width,
-            counts=Counts(outcome.checked, outcome.left_out, outcome.templates, outcome.unresolved),
+            counts=Counts(outcome.checked, outcome.left_out, outcome.templates, len(outcome.unresolved)),
+            unresolved=outcome.unresolved,
         )
         self.console.findings(self._rendered(report), aside=aside)
         for line in notes(report):

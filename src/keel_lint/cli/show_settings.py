@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keel_lint.cache import Cache, Files
+from keel_lint.discovery import discover
+from keel_lint.jobs.settings_modules import find
 from keel_lint.jobs.versions import NEWEST, version_of
 from keel_lint.project import Project
 from keel_lint.settings import fixable, select
@@ -31,6 +33,7 @@ def describe(path: Path, root: Path, finder: SettingsFinder, registry: Registry)
             f"# the project {root}",
             f"# {_origin(project)}",
             *_of_project(project),
+            *_settings_modules(root, project),
             "",
             "[engines]",
             *_engines(root),
@@ -61,6 +64,21 @@ def _of_project(settings: Settings) -> Iterator[str]:
         yield f"settings = {_toml(settings.settings)}"
     if settings.cache_dir:
         yield f"cache-dir = {_toml(str(settings.cache_dir))}"
+
+
+def _settings_modules(root: Path, settings: Settings) -> Iterator[str]:
+    """Which of Django's settings modules count, and what says so."""
+    entries = discover(root, respect_gitignore=settings.respect_gitignore).entries
+    project = Project(root, [entry.path for entry in entries], Files(root, entries, Cache(), {}))
+    found = find(project, settings.settings)
+    if found.missing:
+        yield f"# Django's settings: {found.missing} is no module of the project"
+    for path, origin in sorted(found.named.items()):
+        yield f"# Django's settings: {path}, named by {origin}"
+    if not found.named and not found.missing:
+        yield "# Django's settings: no file names a module; each counts whose name says neither test nor development"
+    if not found.is_whole:
+        yield "# Django's settings may take in other modules: those beside them count too"
 
 
 def _engines(root: Path) -> Iterator[str]:

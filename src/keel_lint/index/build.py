@@ -37,6 +37,7 @@ _PATTERNS = frozenset({
     "tuple", "list", "list_splat",
 })  # fmt: skip
 _PARAMETER_KINDS = {"list_splat_pattern": "vararg", "dictionary_splat_pattern": "kwarg"}
+_OWNER_AND_NAME = 2
 _SEQUENCES = frozenset({"list", "tuple", "expression_list", "binary_operator", "set"})
 _OBJECTS = frozenset({"call", "await", "identifier", "attribute", "conditional_expression"})
 _LEAVES = frozenset({"identifier", "integer", "float", "true", "false", "none", "ellipsis", "pass_statement", "string_content"})
@@ -439,6 +440,8 @@ class _Builder:
         self.push((body,), _At(at.scope, position, at.indents))
         self.push(clause.named_children, at)
         self.enter(clause, at)
+        # A comment behind the colon hangs on the statement itself.
+        self.push((child for child in node.named_children if child.type == "comment"), at)
         return None
 
     def with_item(self, node: Node) -> tuple[str, str]:
@@ -485,6 +488,8 @@ class _Builder:
         owner = node.child_by_field_name("object")
         if owner is not None and owner.type not in _LEAVES:
             self.push((owner,), at)
+        if node.named_child_count > _OWNER_AND_NAME:
+            self.push((child for child in node.named_children if child.type == "comment"), at)
 
     def keyword_argument(self, node: Node, at: _At) -> None:
         value = node.child_by_field_name("value")

@@ -11,6 +11,7 @@ from keel_lint.jobs.celery_settings import CelerySettings, read_settings
 from keel_lint.jobs.dispatches import Dispatches
 from keel_lint.jobs.models import Models
 from keel_lint.jobs.names import TaskNames
+from keel_lint.jobs.settings_modules import SettingsModules, find
 from keel_lint.jobs.tasks import Task, Tasks
 from keel_lint.jobs.temporal import Temporal
 from keel_lint.jobs.versions import Version, version_of
@@ -26,7 +27,8 @@ class Jobs:
     """The whole-program facts about background jobs.
 
     They are drawn from `relevant`; `charge_calls` are the project's own functions that move money, `functions` those that are
-    configured as `deterministic` or `non-deterministic`.
+    configured as `deterministic` or `non-deterministic`, `settings_module` is the dotted name of the Django settings that
+    production uses.
     """
 
     def __init__(
@@ -35,11 +37,14 @@ class Jobs:
         relevant: tuple[str, ...],
         charge_calls: tuple[str, ...] = (),
         functions: Mapping[str, str] | None = None,
+        settings_module: str | None = None,
     ) -> None:
         self.project = project
         self._relevant = relevant
         self.charge_calls = charge_calls
         self.functions = functions or {}
+        self._settings_module = settings_module
+        project.derive("settings-modules", lambda: msgspec.msgpack.encode(self._settings_modules, order="deterministic"))
         project.derive("celery-settings", lambda: msgspec.msgpack.encode(self._settings))
         project.derive("relevant", lambda: "\0".join(relevant).encode("utf-8", "surrogateescape"))
         project.derive("tasks", lambda: msgspec.msgpack.encode([(task.path, task.position) for task in self._all_tasks]))
@@ -59,7 +64,18 @@ class Jobs:
     @cached_property
     def _settings(self) -> CelerySettings:
         with self.project.recording(inner=True):
-            return read_settings(self.project, self._relevant)
+            return read_settings(self.project, self._relevant, lambda: self._settings_modules)
+
+    @cached_property
+    def _settings_modules(self) -> SettingsModules:
+        with self.project.recording(inner=True):
+            return find(self.project, self._settings_module)
+
+    @property
+    def settings_modules(self) -> SettingsModules:
+        """Django's settings modules that count in production."""
+        self.project.note("derived", "settings-modules")
+        return self._settings_modules
 
     @property
     def settings(self) -> CelerySettings:

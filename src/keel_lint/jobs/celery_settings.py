@@ -7,12 +7,14 @@ Source of names and defaults: https://docs.celeryq.dev/en/stable/userguide/confi
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 
 import msgspec
 
 from keel_lint.index.facts import MODULE, Argument, Assignment, Call, ModuleFacts, assignments_of
 from keel_lint.index.roles import makes_application
+from keel_lint.jobs.settings_modules import NOT_PRODUCTION, SettingsModules
 from keel_lint.jobs.values import UNKNOWN, fold
 from keel_lint.project import Project, Symbol
 
@@ -49,7 +51,6 @@ _TOPICS = ("task_", "worker_", "broker_", "result_", "beat_")
 _OTHERS = frozenset({"accept_content", "enable_utc", "imports", "include", "timezone"})
 _OLD_PREFIXES = ("celeryd_", "celerybeat_")
 _DICTS = frozenset({"CELERY", "CELERY_CONFIG", "CELERY_SETTINGS"})
-_NOT_PRODUCTION = ("test", "tests", "testing", "dev", "develop", "development", "local", "ci", "debug")
 _DEPTH = 12
 
 
@@ -105,9 +106,12 @@ class CelerySettings(msgspec.Struct, frozen=True):
         return values[0] if all(value == values[0] for value in values) else UNKNOWN
 
 
-def read_settings(project: Project, paths: tuple[str, ...]) -> CelerySettings:
-    """Read the settings from the given files, those that name Celery, and from the modules that these configure it with."""
-    reader = _Reader(project)
+def read_settings(project: Project, paths: tuple[str, ...], modules: Callable[[], SettingsModules]) -> CelerySettings:
+    """Read the settings from the given files, those that name Celery, and from the modules that these configure it with.
+
+    `modules` tells which of Django's settings modules count; it is asked only where something is set in one.
+    """
+    reader = _Reader(project, modules)
     known = [(path, facts) for path in paths if (facts := project.try_facts(path)) is not None]
     for path, facts in known:
         for call in facts.calls:
@@ -173,13 +177,18 @@ def _is_named_app_class(name: str) -> bool:
 
 
 class _Reader:
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, modules: Callable[[], SettingsModules]) -> None:
         self.project = project
+        self._find_modules = modules
         self.apps: list[App] = []
         self.settings: dict[str, list[Setting]] = {}
         self.task_classes: list[TaskClass] = []
         self.namespaces = frozenset({"celery"})
         self.opaque = False
+
+    @cached_property
+    def modules(self) -> SettingsModules:
+        return self._find_modules()
 
     # -- calls ------------------------------------------------------------------------------------------------------------
 
@@ -316,13 +325,16 @@ class _Reader:
         holder = owner.rpartition(".")[2]
         if holder == "conf":
             self.keep_assignment(path, assignment, name)
-        elif holder in {"", "config"} and is_production(path) and self.is_production_class(facts, assignment.scope):
+        elif holder in {"", "config"} and self.is_production_class(facts, assignment.scope):
             self.read_setting(path, assignment, name, is_module=not owner)
 
     def read_setting(self, path: str, assignment: Assignment, name: str, is_module: bool) -> None:
+        is_setting = name in _DICTS or self.is_upper_setting(name) or (is_module and _is_lower_setting(path, name))
+        if not is_setting or not self.modules.counts(path):
+            return
         if name in _DICTS:
             self.keep_dict(path, self.text(path, assignment), assignment.scope, (assignment.start, assignment.end))
-        elif self.is_upper_setting(name) or (is_module and _is_lower_setting(path, name)):
+        else:
             self.keep_assignment(path, assignment, name)
 
     def is_upper_setting(self, name: str) -> bool:
@@ -337,7 +349,7 @@ class _Reader:
 
     def is_production_class(self, facts: ModuleFacts, scope: int) -> bool:
         name = facts.definitions[scope].name if scope != MODULE else ""
-        return not any(name.lower().startswith(word) for word in _NOT_PRODUCTION if len(word) > 2)
+        return not any(name.lower().startswith(word) for word in NOT_PRODUCTION if len(word) > 2)
 
     # -- keeping ----------------------------------------------------------------------------------------------------------
 
@@ -417,9 +429,3 @@ def _is_lower_setting(path: str, name: str) -> bool:
     """Whether a lower-case name is a setting: those of a module that Celery's own configuration can be in."""
     stem = path.rpartition("/")[2].lower()
     return any(word in stem for word in ("celery", "config", "settings")) and (name.startswith(_TOPICS) or name in _OTHERS)
-
-
-def is_production(path: str) -> bool:
-    """Whether a settings module may be in force in production: its name says neither test nor development."""
-    stem = path.rpartition("/")[2].rpartition(".")[0].lower()
-    return not any(part in _NOT_PRODUCTION for part in stem.split("_"))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from keel_lint.finding import Finding
+    from keel_lint.outcome import Unresolved
     from keel_lint.rule import Registry
     from keel_lint.source import Source
 
@@ -54,7 +55,7 @@ class Report:
     `findings` are sorted by `Finding.order`. `suppressed` holds a finding and the reason given for its suppression, empty where
     none was. `root` is the project, `cwd` what shown paths are relative to. `source` reads a file for code frames and may raise
     `SourceError`. `fixed` counts applied fixes by absolute path and code. `quiet` leaves the summary out. A line is at most
-    `width` columns wide where code is shown.
+    `width` columns wide where code is shown. `unresolved` lists the calls that `counts` counts.
     """
 
     findings: Sequence[Finding]
@@ -70,6 +71,7 @@ class Report:
     color: bool = False
     width: int = WIDTH
     counts: Counts = field(default_factory=Counts)
+    unresolved: Sequence[Unresolved] = ()
 
     def url(self, finding: Finding) -> str | None:
         """The address of the page of the finding's rule; `None` for a rule that is not installed."""
@@ -119,9 +121,17 @@ def notes(report: Report) -> list[str]:
     lines = (
         (counts.test_files, "{} left out; `--tests` checks test code too.", "test file"),
         (counts.template_files, "{} left out: templates are not Python yet.", "template file"),
-        (counts.unresolved_calls, "{} could not be resolved; what they lead to was not checked.", "call"),
+        (counts.unresolved_calls, f"{{}} could not be resolved; what they lead to was not checked{_first(report)}.", "call"),
     )
     return [text.format(counted(number, noun)) for number, text, noun in lines if number]
+
+
+def _first(report: Report) -> str:
+    """Where to begin looking into calls that could not be resolved."""
+    if not report.unresolved:
+        return ""
+    one = report.unresolved[0]
+    return f" (`keel-lint why {report.shown(one.path)}:{one.row}` says more)"
 
 
 def counted(number: int, noun: str) -> str:

@@ -22,10 +22,11 @@ _UNSAFE = "This is an unsafe fix and may change runtime behavior"
 
 def render(report: Report) -> str:
     """The findings and the summary."""
-    return "".join("\n".join(_lines(report, finding)) + "\n\n" for finding in report.findings) + summary.render(report)
+    return "".join("\n".join(lines(report, finding)) + "\n\n" for finding in report.findings) + summary.render(report)
 
 
-def _lines(report: Report, finding: Finding) -> Iterator[str]:
+def lines(report: Report, finding: Finding) -> Iterator[str]:
+    """One finding: its message, its place, its path hop by hop, its fix and the page of its rule."""
     ink = Ink(report.color)
     main = _frame(report, finding.path, finding.span)
     hops = [(hop, _frame(report, hop.path, hop.span, context=0)) for hop in finding.hops]

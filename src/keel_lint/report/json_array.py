@@ -34,6 +34,7 @@ def as_object(report: Report, finding: Finding) -> Object:
             "fix": _fix(finding.fix, finding.path) if finding.fix and elsewhere else None,
             "group": finding.group,
             "path": [_hop(hop) for hop in finding.hops],
+            "unresolved_calls": report.counts.unresolved_calls,
         },
         "location": _start(finding.span),
         "message": finding.message,

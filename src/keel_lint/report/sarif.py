@@ -18,6 +18,7 @@ from keel_lint.source import SourceError
 
 if TYPE_CHECKING:
     from keel_lint.finding import Finding, Fix, Hop, Span
+    from keel_lint.outcome import Unresolved
     from keel_lint.rule import RuleInfo
 
 Object = dict[str, Any]
@@ -71,7 +72,17 @@ class _Log:
         }
 
     def _notifications(self) -> list[Object]:
-        return [{"level": "note", "message": {"text": line}} for line in notes(self._report)]
+        said: list[Object] = [{"level": "note", "message": {"text": line}} for line in notes(self._report)]
+        return said + [self._left(one) for one in self._report.unresolved]
+
+    def _left(self, call: Unresolved) -> Object:
+        region = {"startLine": call.row, "startColumn": call.column}
+        place = {"physicalLocation": {"artifactLocation": self._artifact(call.path), "region": region}}
+        return {
+            "level": "note",
+            "message": {"text": f"`{call.callee}` could not be resolved; what it leads to was not checked."},
+            "locations": [place],
+        }
 
     def _result(self, finding: Finding, reason: str | None) -> Object:
         result = {
