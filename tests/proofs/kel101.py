@@ -93,6 +93,7 @@ class DoesNotExist(Proof[CeleryStage]):
 class DoesNotExistOnPostgreSQL(DoesNotExist):
     """The same where most people run it."""
 
+    claim = "on PostgreSQL too, the task looks for the row before the commit"
     database = "PostgreSQL"
 
 
