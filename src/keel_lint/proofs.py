@@ -43,7 +43,7 @@ class Record(msgspec.Struct, frozen=True):
     repaired_by: Literal["fix", "hand"]
     seconds: float
     why_not: str = ""
-    shortened: dict[str, str] = {}  # noqa: RUF012 -- msgspec makes a new one each time
+    shortened: dict[str, str] = {}
 
     @property
     def is_shown(self) -> bool:

@@ -51,8 +51,8 @@ def test_records_that_cannot_be_read_say_nothing(tmp_path: Path, content: bytes 
         ),
         (
             msgspec.structs.replace(SHOWN, shortened={"limit=300": "limit=1"}),
-            "- It burns. Seen with real Celery workers, and not with what the fix made of it; `limit=1` in place of `limit=300` "
-            "(Celery 5.7, Python 3.11).",
+            "- It burns. Seen with real Celery workers, and not with what the fix made of it; `limit=1` in place of "
+            "`limit=300` (Celery 5.7, Python 3.11).",
         ),
         (NOT_SHOWN, "- It burns: not shown (no Redis)."),
     ],
