@@ -444,7 +444,7 @@ class DelayInAtomic(DispatchInTransaction):
     versions = ">=3"
     fix = "unsafe"
     judges = ("dispatch",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def speaks_of(cls, opened: OpenTransaction) -> bool:
