@@ -232,7 +232,7 @@ class DelayInAtomic(Rule):
     versions = ">=3"
     fix = "unsafe"
     judges = ("dispatch",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

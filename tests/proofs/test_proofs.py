@@ -1,0 +1,42 @@
+"""Every rule's proof, played on the real engine, and a proof for every rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from keel_lint.rule import Registry, RuleInfo
+from tests.proofs.loop import all_proofs, close, is_shown
+
+if TYPE_CHECKING:
+    from tests.proofs.harness import Proof
+
+OURS = ("keel_lint.itself.", "keel_lint_celery.", "keel_lint_temporal.")
+PENDING_IS_ALLOWED = True
+"""Whether a rule may still say that its proof is yet to come."""
+
+PROOFS = all_proofs()
+RULES = [info for info in Registry.installed().rules.values() if info.module.startswith(OURS)]
+
+
+@pytest.mark.parametrize("proof", PROOFS, ids=[proof.name for proof in PROOFS])
+def test_the_harm_is_shown_and_the_fix_ends_it(proof: Proof[Any], tmp_path: Path) -> None:
+    result = close(proof, tmp_path)
+    if result.why_not:
+        pytest.skip(f"NOT SHOWN HERE ({result.why_not})")
+    assert is_shown(result)
+
+
+@pytest.mark.parametrize("info", RULES, ids=[info.code for info in RULES])
+def test_a_rule_names_the_judges_of_its_proofs_or_says_why_there_are_none(info: RuleInfo) -> None:
+    judges = sorted({proof.stage.judge for proof in PROOFS if proof.code == info.code})
+    if info.proof == "PENDING" and PENDING_IS_ALLOWED and not judges:
+        pytest.skip("PENDING: its proof is yet to come")
+    stated = [] if info.proof.startswith("none: ") else sorted(info.proof.split(", "))
+    assert stated == judges
+
+
+def test_every_proof_is_of_a_rule() -> None:
+    assert {proof.code for proof in PROOFS} <= {info.code for info in RULES}
