@@ -1,7 +1,7 @@
 """Child processes without the price of starting Python and the SDK: a process that has imported both, and forks for each case.
 
-`python -m tests.proofs.temporal.forks` is that process. It reads one job a line from standard input and answers with one line. A
-case gets a process group of its own, which is killed when the case is over or its time is up; nothing it imports or breaks
+`python -m tests.proofs.temporal.forks` is that process. It reads one job a line from standard input and answers with one line.
+A case gets a process group of its own, which is killed when the case is over or its time is up; nothing it imports or breaks
 outlives it. The Rust core starts its threads in the fork, never before.
 """
 
@@ -56,8 +56,14 @@ class Forks:
         atexit.register(self.close)
 
     def run(self, what: str, folder: Path, scenario: Scenario, *, deadline: float = 30.0, **more: Any) -> Any:
-        """Run one of the functions of `tests.proofs.temporal.plays` in a fork; returns what it returned. Raises `CaseDiedError`."""
-        job = {"what": what, "folder": str(folder), "scenario": msgspec.to_builtins(scenario), "deadline": deadline, "more": more}
+        """Run a function of `tests.proofs.temporal.plays` in a fork; returns what it returned. Raises `CaseDiedError`."""
+        job = {
+            "what": what,
+            "folder": str(folder),
+            "scenario": msgspec.to_builtins(scenario),
+            "deadline": deadline,
+            "more": more,
+        }
         with self.lock:
             assert self.process.stdin is not None
             assert self.process.stdout is not None
@@ -93,6 +99,7 @@ def replayed(folder: Path, scenario: Scenario) -> Observation:
     """Judge `replay`: record a run on one worker, and replay it there and on another."""
     seen = msgspec.convert(first_worker().run("record", folder, scenario), Observation)
     if seen.closed:
+        time.sleep(scenario.later)
         for worker in (first_worker(), second_worker()):
             commands, error = worker.run("replay", folder, scenario, history=seen.history)
             seen.replays.append(commands)

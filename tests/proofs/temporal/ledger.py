@@ -32,7 +32,8 @@ class Ledger:
         event = HistoryEvent(event_id=self.last + 1, event_type=EventType.Value(f"EVENT_TYPE_{kind}"), task_id=1000 + self.last)
         event.event_time.FromDatetime(START + timedelta(seconds=self.seconds))
         field = f"{kind.lower()}_event_attributes"
-        event.MergeFrom(HistoryEvent(**{field: given}))
+        attributes_of_kind: Any = {field: given}
+        event.MergeFrom(HistoryEvent(**attributes_of_kind))
         getattr(event, field).SetInParent()
         self.events.append(event)
         return self.last

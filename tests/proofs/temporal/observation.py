@@ -56,6 +56,8 @@ class Scenario(msgspec.Struct, frozen=True):
     """Functions of the project whose calls are counted, however they are called."""
     tries: int = 2
     """How often a failing workflow task is tried before it is called hopeless."""
+    later: float = 0.0
+    """Seconds that pass before a replay, for what changes with the second."""
     max_tasks: int = 40
     seconds: float = 10.0
     """How long a judge on a real clock waits for the run's end."""

@@ -1,8 +1,9 @@
 """A history service without a server: grows a history out of the commands that the workflow itself emits.
 
-Only the bookkeeping is ours: events, a virtual clock, retries by the policy in the command. What judges the workflow is Temporal's
-own: the core with its state machines, the sandbox, the event loop, the deadlock detector, the converter. Every workflow task is
-played from the first event, as on a worker that has lost its cache, so code that is not deterministic is caught on the way.
+Only the bookkeeping is ours: events, a virtual clock, retries by the policy in the command. What judges the workflow is
+Temporal's own: the core with its state machines, the sandbox, the event loop, the deadlock detector, the converter. Every
+workflow task is played from the first event, as on a worker that has lost its cache, so code that is not deterministic is
+caught on the way.
 """
 
 from __future__ import annotations
@@ -13,12 +14,11 @@ import itertools
 import json
 import uuid
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.api.failure.v1 import Failure
-from temporalio.bridge.proto.workflow_commands import WorkflowCommand
-from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.client import WorkflowHistory
 from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError
@@ -41,6 +41,10 @@ ENDINGS = (
 )
 CONVERTER = DataConverter.default
 
+if TYPE_CHECKING:
+    from temporalio.bridge.proto.workflow_commands import WorkflowCommand
+    from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+
 Action = Callable[[], Any]
 
 
@@ -49,7 +53,7 @@ class UnplayedError(Exception):
 
 
 def replayer(stage: Stage, tap: Tap) -> Replayer:
-    """A replayer of the stage's workflow, in whose place `tap` listens. Core's own log is off: it is noise on standard error."""
+    """A replayer of the stage's workflow to which `tap` listens. Core's own log, noise on standard error, is off."""
     return Replayer(
         workflows=[stage.workflow],
         workflow_runner=tap.runner,
@@ -110,7 +114,7 @@ class Recorder:
             attempt=1,
         )
         for sent in self.scenario.sent:
-            self.at(sent.at, lambda sent=sent: self.deliver(sent))
+            self.at(sent.at, partial(self.deliver, sent))
 
     async def play(self, attempt: Callable[[], Any]) -> Any:
         """Task by task; returns the outcome."""
@@ -229,7 +233,9 @@ class Recorder:
 
     def on_cancel_timer(self, command: Any, done: int) -> None:
         started = self.timers.pop(command.seq)
-        self.ledger.add("TIMER_CANCELED", timer_id=str(command.seq), started_event_id=started, workflow_task_completed_event_id=done)
+        self.ledger.add(
+            "TIMER_CANCELED", timer_id=str(command.seq), started_event_id=started, workflow_task_completed_event_id=done
+        )
 
     def on_schedule_activity(self, command: Any, done: int) -> None:
         limits = ("schedule_to_close_timeout", "schedule_to_start_timeout", "start_to_close_timeout", "heartbeat_timeout")
@@ -257,7 +263,9 @@ class Recorder:
         if failure is None:
             self.ledger.add("ACTIVITY_TASK_COMPLETED", **links, result=payloads([result]))
         else:
-            self.ledger.add("ACTIVITY_TASK_FAILED", **links, failure=failure, retry_state="RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED")
+            self.ledger.add(
+                "ACTIVITY_TASK_FAILED", **links, failure=failure, retry_state="RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED"
+            )
         return True
 
     async def try_activity(self, command: Any) -> tuple[int, Any, Failure | None]:
@@ -275,7 +283,9 @@ class Recorder:
                 if wait is None:
                     return attempt, None, failure_of(error)
                 if attempt == TRIES_UNTIL_ENDLESS:
-                    self.notes.lines.append(f"{name} was tried {attempt} times in {self.ledger.seconds - began:.0f} s, and goes on")
+                    self.notes.lines.append(
+                        f"{name} was tried {attempt} times in {self.ledger.seconds - began:.0f} s, and goes on"
+                    )
                     return attempt, None, failure_of(error)
                 self.ledger.seconds += wait
         raise AssertionError
@@ -331,7 +341,9 @@ class Recorder:
 
     def on_upsert_workflow_search_attributes(self, command: Any, done: int) -> None:
         self.ledger.add(
-            "UPSERT_WORKFLOW_SEARCH_ATTRIBUTES", search_attributes=command.search_attributes, workflow_task_completed_event_id=done
+            "UPSERT_WORKFLOW_SEARCH_ATTRIBUTES",
+            search_attributes=command.search_attributes,
+            workflow_task_completed_event_id=done,
         )
 
     def on_complete_workflow_execution(self, command: Any, done: int) -> str:

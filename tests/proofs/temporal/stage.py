@@ -16,7 +16,7 @@ from temporalio import activity, workflow
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from tests.proofs.temporal.observation import Act, Run, Scenario
+from tests.proofs.temporal.observation import Act, Scenario
 
 FOREVER = -1
 
@@ -38,28 +38,6 @@ class Stage:
     def load(self, path: Path) -> ModuleType:
         """Import a file of the project under its dotted name."""
         return importlib.import_module(".".join(path.relative_to(self.folder).with_suffix("").parts))
-
-    def all_activities(self, seen: list[Run], now: Callable[[], float]) -> list[Callable[..., Any]]:
-        """The real activities and the stand-ins, for a worker: each notes its executions in `seen`."""
-        names = [*self.activities, *(name for name in self.scenario.acts if name not in self.activities)]
-        return [self.on_a_worker(name, seen, now) for name in names]
-
-    def on_a_worker(self, name: str, seen: list[Run], now: Callable[[], float]) -> Callable[..., Any]:
-        """A stand-in under the name of an activity; a real one that the scenario says nothing of is given as it is."""
-        if name in self.activities and name not in self.scenario.acts:
-            return self.activities[name]
-
-        async def stand_in(*args: Any) -> Any:
-            attempt = activity.info().attempt
-            try:
-                result = self.behave(name, attempt)
-            except Exception as error:
-                seen.append(Run(name, list(args), attempt, now(), f"{type(error).__name__}: {error}"))
-                raise
-            seen.append(Run(name, list(args), attempt, now()))
-            return result
-
-        return activity.defn(name=name)(_with_room(stand_in))
 
     def behave(self, name: str, attempt: int) -> Any:
         """What a stand-in does at an attempt."""
@@ -108,18 +86,6 @@ def _activities(modules: list[ModuleType]) -> list[tuple[Callable[..., Any], act
     found = {id(value): value for module in modules for value in vars(module).values() if inspect.isfunction(value)}
     pairs = [(function, activity._Definition.from_callable(function)) for function in found.values()]
     return [(function, definition) for function, definition in pairs if definition is not None]
-
-
-def _with_room(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The SDK refuses `*args`; six parameters that need not be given take whatever an example sends."""
-
-    async def stand_in(a: Any = None, b: Any = None, c: Any = None, d: Any = None, e: Any = None, f: Any = None) -> Any:
-        given = [a, b, c, d, e, f]
-        while given and given[-1] is None:
-            given.pop()
-        return await function(*given)
-
-    return stand_in
 
 
 def definition_name(cls: type) -> str:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
-from temporalio.bridge.proto.workflow_activation import WorkflowActivation
-from temporalio.bridge.proto.workflow_commands import WorkflowCommand
-from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+
+if TYPE_CHECKING:
+    from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+    from temporalio.bridge.proto.workflow_commands import WorkflowCommand
+    from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 
 DEADLOCK = "TMPRL1101"
 
@@ -48,7 +50,9 @@ class Tap:
     def note(self, activation: WorkflowActivation, completion: WorkflowActivationCompletion) -> None:
         """Take in one activation with its completion."""
         self.passed.append((activation, completion))
-        local = [one.schedule_local_activity for one in completion.successful.commands if one.HasField("schedule_local_activity")]
+        local = [
+            one.schedule_local_activity for one in completion.successful.commands if one.HasField("schedule_local_activity")
+        ]
         new = [command for command in local if command.seq not in self.marked]
         if new and self.stops_at_local:
             self.local = new
@@ -67,9 +71,9 @@ class Tap:
         passed = [pair for pair in self.passed if not _evicts(pair[0])]
         return [completion for activation, completion in passed if replaying or not activation.is_replaying]
 
-    def commands(self) -> list[str]:
-        """All commands that have passed, each as one line."""
-        return [told(one) for _, completion in self.passed for one in completion.successful.commands]
+    def commands(self, *, replaying: bool = True) -> list[str]:
+        """The commands that have passed, each as one line; with or without those that the code gave back while replaying."""
+        return [told(one) for completion in self.completions(replaying=replaying) for one in completion.successful.commands]
 
 
 def _evicts(activation: WorkflowActivation) -> bool:
@@ -84,7 +88,7 @@ class _Runner(WorkflowRunner):
         self.inner.prepare_workflow(defn)
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        return cast(WorkflowInstance, _Instance(self.inner.create_instance(det), self.tap))
+        return cast("WorkflowInstance", _Instance(self.inner.create_instance(det), self.tap))
 
     def set_worker_level_failure_exception_types(self, types: Sequence[type[BaseException]]) -> None:
         self.inner.set_worker_level_failure_exception_types(types)
@@ -107,27 +111,25 @@ class _Instance:
 
 def told(command: WorkflowCommand) -> str:
     """A command as one line: its kind and all that a replay must give back, arguments and lengths included."""
-    kind = command.WhichOneof("variant")
-    body = getattr(command, kind)
-    if kind in {"schedule_activity", "schedule_local_activity"}:
-        return f"{kind} {body.activity_type}({_texts(body.arguments)})"
-    if kind == "start_timer":
-        return f"{kind} {body.start_to_fire_timeout.ToMilliseconds()} ms"
-    if kind == "complete_workflow_execution":
-        return f"{kind} {_texts([body.result])}"
-    if kind == "fail_workflow_execution":
-        return f"{kind} {body.failure.message}"
-    if kind == "continue_as_new_workflow_execution":
-        return f"{kind} {body.workflow_type}({_texts(body.arguments)})"
-    if kind == "start_child_workflow_execution":
-        return f"{kind} {body.workflow_type}({_texts(body.input)}) as {body.workflow_id}"
-    if kind == "set_patch_marker":
-        return f"{kind} {body.patch_id}"
-    return str(kind)
+    kind = str(command.WhichOneof("variant"))
+    tell = _WORDS.get(kind)
+    return f"{kind} {tell(getattr(command, kind))}" if tell else kind
 
 
 def _texts(payloads: Sequence[Any]) -> str:
     return ", ".join(payload.data.decode(errors="replace") for payload in payloads)
+
+
+_WORDS: dict[str, Callable[[Any], str]] = {
+    "schedule_activity": lambda body: f"{body.activity_type}({_texts(body.arguments)})",
+    "schedule_local_activity": lambda body: f"{body.activity_type}({_texts(body.arguments)})",
+    "start_timer": lambda body: f"{body.start_to_fire_timeout.ToMilliseconds()} ms",
+    "complete_workflow_execution": lambda body: _texts([body.result]),
+    "fail_workflow_execution": lambda body: str(body.failure.message),
+    "continue_as_new_workflow_execution": lambda body: f"{body.workflow_type}({_texts(body.arguments)})",
+    "start_child_workflow_execution": lambda body: f"{body.workflow_type}({_texts(body.input)}) as {body.workflow_id}",
+    "set_patch_marker": lambda body: str(body.patch_id),
+}
 
 
 class Notes(logging.Handler):
@@ -149,9 +151,9 @@ class Notes(logging.Handler):
         logging.getLogger("asyncio").addHandler(self)
         logging.getLogger("asyncio").propagate = False
         warnings.simplefilter("always")
-        warnings.showwarning = self._warned  # one for all threads, which `catch_warnings` is not
+        warnings.showwarning = self.warned  # type: ignore[assignment] # one for all threads, which `catch_warnings` is not
 
-    def _warned(self, message: Warning | str, category: type[Warning], *_: Any) -> None:
+    def warned(self, message: Warning | str, category: type[Warning], *_: Any) -> None:
         self.lines.append(f"{category.__name__}: {message}")
 
     @property
