@@ -18,11 +18,11 @@ PROOFS = [proof for proof in all_proofs() if isinstance(proof, TemporalProof) an
 @pytest.mark.parametrize("proof", PROOFS, ids=[proof.name for proof in PROOFS])
 def test_a_real_server_says_the_same(proof: TemporalProof, face: Face, tmp_path: Path) -> None:
     try:
-        server()
+        by = server()
     except NotHere as reason:
         pytest.skip(f"NOT SHOWN HERE ({reason})")
     lay_out(proof.project, tmp_path / "bad" / "project")
     if face == "good":
         repair(proof, tmp_path / "bad" / "project", tmp_path / "good" / "project")
-    lines = [proof.line(what, served(project, scenario)) for what, project, scenario in proof.cases(face, tmp_path / face)]
+    lines = [proof.line(what, served(project, scenario, by)) for what, project, scenario in proof.cases(face, tmp_path / face)]
     assert proof.is_harm(lines) if face == "bad" else proof.is_clean(lines), lines

@@ -1,4 +1,4 @@
-"""A real Temporal server on loopback: `temporal server start-dev`, where a Temporal CLI is at hand."""
+"""What a real client and worker can talk to: Temporal's dev server, where a CLI is at hand, or the frontend of this folder."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
 
 from tests.proofs.harness import NotHere
-from tests.proofs.temporal.forks import first_worker, second_worker
+from tests.proofs.temporal.forks import ROOT, first_worker, forked_environment, replay
 from tests.proofs.temporal.observation import Observation, Scenario
 
 PATIENCE = 30.0
@@ -67,23 +69,51 @@ def program() -> str:
     return found
 
 
+class LoopbackFrontend:
+    """The frontend of this folder, in a process of its own. Raises `NotHere` where grpcio is not installed."""
+
+    version = "a frontend on loopback"
+
+    def __init__(self) -> None:
+        if find_spec("grpc") is None:
+            raise NotHere("grpcio is not installed")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.proofs.temporal.frontend"],
+            cwd=ROOT,
+            env=forked_environment(seed=1, zone="UTC"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        atexit.register(self.close)
+        assert self.process.stdout is not None
+        self.address = f"127.0.0.1:{int(self.process.stdout.readline())}"
+
+    def close(self) -> None:
+        """Kill it, by the id of its process group."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@lru_cache
+def frontend() -> LoopbackFrontend:
+    """The frontend of this process. Raises `NotHere`."""
+    return LoopbackFrontend()
+
+
 @lru_cache
 def server() -> DevServer:
     """The server of this process. Raises `NotHere`."""
     return DevServer(program())
 
 
-def served(folder: Path, scenario: Scenario) -> Observation:
-    """Judge `server`: a run on the dev server, whose history two other workers replay. Raises `NotHere`."""
-    deadline = scenario.seconds + PATIENCE
-    told = first_worker().run("serve", folder, scenario, deadline=deadline, address=server().address)
+def served(folder: Path, scenario: Scenario, by: DevServer | LoopbackFrontend) -> Observation:
+    """A run of the real client and worker, whose history two other workers replay."""
+    told = first_worker().run("serve", folder, scenario, deadline=scenario.seconds + PATIENCE, address=by.address)
     seen = msgspec.convert(told, Observation)
-    if seen.closed:
-        time.sleep(scenario.later)
-        for worker in (first_worker(), second_worker()):
-            commands, error = worker.run("replay", folder, scenario, history=seen.history)
-            seen.replays.append(commands)
-            seen.replay_errors += [error] if error else []
+    replay(folder, scenario, seen)
     return seen
 
 

@@ -39,14 +39,10 @@ class Forks:
     """The forking process with one hash seed and one time zone, as the judging process sees it."""
 
     def __init__(self, seed: int, zone: str) -> None:
-        # Without TEMPORAL_DEBUG, which turns the deadlock detector off.
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-        path = os.pathsep.join([str(ROOT), *(entry for entry in sys.path if entry)])
-        environment = {**kept, "PYTHONHASHSEED": str(seed), "TZ": zone, "PYTHONPATH": path, "LANG": "C.UTF-8"}
         self.lock = Lock()
         self.process = subprocess.Popen(
             [sys.executable, "-m", __name__],
-            env=environment,
+            env=forked_environment(seed=seed, zone=zone),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,
@@ -95,16 +91,29 @@ def second_worker() -> Forks:
     return Forks(2, "Asia/Tokyo")
 
 
-def replayed(folder: Path, scenario: Scenario) -> Observation:
+def forked_environment(*, seed: int, zone: str) -> dict[str, str]:
+    """Without TEMPORAL_DEBUG, which turns the deadlock detector off."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    path = os.pathsep.join([str(ROOT), *(entry for entry in sys.path if entry)])
+    return {**kept, "PYTHONHASHSEED": str(seed), "TZ": zone, "PYTHONPATH": path, "LANG": "C.UTF-8"}
+
+
+def recorded(folder: Path, scenario: Scenario) -> Observation:
     """Judge `replay`: record a run on one worker, and replay it there and on another."""
     seen = msgspec.convert(first_worker().run("record", folder, scenario), Observation)
-    if seen.closed:
-        time.sleep(scenario.later)
-        for worker in (first_worker(), second_worker()):
-            commands, error = worker.run("replay", folder, scenario, history=seen.history)
-            seen.replays.append(commands)
-            seen.replay_errors += [error] if error else []
+    replay(folder, scenario, seen)
     return seen
+
+
+def replay(folder: Path, scenario: Scenario, seen: Observation) -> None:
+    """Have both workers replay the history of a closed run, and note what they say."""
+    if not seen.closed:
+        return
+    time.sleep(scenario.later)
+    for worker in (first_worker(), second_worker()):
+        commands, error = worker.run("replay", folder, scenario, history=seen.history)
+        seen.replays.append(commands)
+        seen.replay_errors += [error] if error else []
 
 
 # -- the forking process --------------------------------------------------------------------------------------------------

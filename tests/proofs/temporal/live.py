@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import activity
+from temporalio.api.enums.v1 import WorkflowTaskFailedCause
 from temporalio.client import (
     Client,
     WorkflowContinuedAsNewError,
@@ -30,7 +31,8 @@ from tests.proofs.temporal.observation import CLOSED, Observation, Outcome, Run,
 from tests.proofs.temporal.stage import Stage, definition_name
 from tests.proofs.temporal.tap import Notes, Tap, value_of
 
-MOMENT = 0.02
+MOMENT = 0.05
+SILENCE = 1.0
 HEARTBEATS = timedelta(milliseconds=100)
 
 
@@ -44,6 +46,7 @@ class Live:
         self.seen = Observation("too_long")
         self.queue = f"proof-{uuid.uuid4()}"
         self.began = time.monotonic()
+        self.tried_again = 0.0
 
     def now(self) -> float:
         """Seconds since the run began."""
@@ -101,32 +104,39 @@ class Live:
         handle = await client.start_workflow(name, args=list(self.scenario.args), id=self.queue, task_queue=self.queue)
         clients = asyncio.create_task(self.clients(handle))
         result = asyncio.create_task(self.result(handle))
-        while not result.done() and self.now() < self.scenario.seconds and not self.is_hopeless():
-            await asyncio.sleep(MOMENT)
+        while not result.done() and self.now() < self.scenario.seconds and not await self.is_hopeless(handle):
+            await asyncio.wait([result], timeout=MOMENT)
         for task in (clients, result):
             await _stopped(task, cancel=task is result or self.seen.outcome not in CLOSED)
         if self.seen.outcome not in CLOSED:
             await self.leave(handle)
         history = await handle.fetch_history()
         self.seen.history, self.seen.events = history.to_json(), len(history.events)
+        self.seen.task_failures = [
+            _failure(event) for event in history.events if event.HasField("workflow_task_failed_event_attributes")
+        ]
+        if self.seen.outcome == "task_failed":
+            self.seen.detail = f"{self.seen.task_failures[-1]} ({self.seen.detail})"
 
-    def is_hopeless(self) -> bool:
-        """Whether a workflow task has failed as often as the scenario says, by itself or by a deadlock."""
-        failures = [completion.failed.failure for _, completion in self.tap.passed if completion.HasField("failed")]
-        told = [f"{failure.application_failure_info.type}: {failure.message}" for failure in failures]
-        dead = [line for line in self.notes.lines if "TMPRL1101" in line]
-        self.seen.task_failures = [*told, *dead]
-        return len(self.seen.task_failures) >= self.scenario.tries
+    async def is_hopeless(self, handle: WorkflowHandle[Any, Any]) -> bool:
+        """Whether a workflow task fails and fails: the server says which try is under way, the code has failed that often.
+
+        The SDK reports a first failure only, and then keeps still until the task times out. Where core itself refuses what the
+        code does, nothing else can be seen than that silence.
+        """
+        attempt = (await handle.describe()).raw_description.pending_workflow_task.attempt
+        if attempt < self.scenario.tries:
+            self.tried_again = self.now()
+            return False
+        return len(self.tap.failures()) >= self.scenario.tries or self.now() - self.tried_again > SILENCE
 
     async def leave(self, handle: WorkflowHandle[Any, Any]) -> None:
-        """The run is still open. That it is, the server says; then it is terminated."""
+        """The run is still open: the server says so. It is terminated."""
         described = await handle.describe()
         assert described.status is not None
-        if self.seen.task_failures:
-            self.seen.outcome = "task_failed"
-            self.seen.detail = f"{self.seen.task_failures[-1]} (the server says {described.status.name})"
-        else:
-            self.seen.detail = f"after {self.now():.0f} s the server says {described.status.name}"
+        attempt = described.raw_description.pending_workflow_task.attempt
+        self.seen.outcome = "task_failed" if attempt >= self.scenario.tries else "too_long"
+        self.seen.detail = f"after {self.now():.1f} s, at try {attempt}, the server says {described.status.name}"
         await handle.terminate()
 
     async def result(self, handle: WorkflowHandle[Any, Any]) -> None:
@@ -197,7 +207,7 @@ class _ActivityWitness(ActivityInboundInterceptor):
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
         info, at = activity.info(), self.live.now()
-        args = [_plain(arg) for arg in input.args]
+        args = _plain(input.args[0] if _is_stand_in(input) else input.args)
         error = ""
         try:
             return await self.next.execute_activity(input)
@@ -206,6 +216,18 @@ class _ActivityWitness(ActivityInboundInterceptor):
             raise
         finally:
             self.live.seen.runs.append(Run(info.activity_type, args, info.attempt, at, error))
+
+
+def _failure(event: Any) -> str:
+    """How a workflow task failed, as the server has it: type and message."""
+    failed = event.workflow_task_failed_event_attributes
+    kind = failed.failure.application_failure_info.type or WorkflowTaskFailedCause.Name(failed.cause)
+    return f"{kind}: {failed.failure.message}"
+
+
+def _is_stand_in(call: ExecuteActivityInput) -> bool:
+    """Whether an activity gets all its arguments as one list of raw values."""
+    return len(call.args) == 1 and isinstance(call.args[0], list) and all(isinstance(one, RawValue) for one in call.args[0])
 
 
 def _plain(value: Any) -> Any:

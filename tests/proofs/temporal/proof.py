@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from platform import python_version
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from keel_lint import fixes
@@ -15,8 +16,9 @@ from keel_lint.pages import Example, parse
 from keel_lint.rule import Registry, RuleInfo
 from keel_lint.runner import Linter
 from keel_lint.settings import Overrides, SettingsFinder
-from tests.proofs.harness import Face, Proof, ProofFailure, Stage, lay_out
+from tests.proofs.harness import Face, NotHere, Proof, ProofFailure, Stage, lay_out
 from tests.proofs.temporal import forks
+from tests.proofs.temporal.dev_server import frontend, served, server
 from tests.proofs.temporal.signs import Sign, first_line, healthy
 
 if TYPE_CHECKING:
@@ -32,6 +34,12 @@ class ReplayStage(Stage):
     judge: ClassVar[str] = "replay"
 
 
+class WorkerStage(ReplayStage):
+    """Judge `worker`: the real client and the real worker, on a frontend of ours or, without grpcio, on a dev server."""
+
+    judge: ClassVar[str] = "worker"
+
+
 @lru_cache
 def registry() -> Registry:
     """The installed rules."""
@@ -45,7 +53,7 @@ class TemporalProof(Proof[ReplayStage]):
     fixed. Where it has none, `instead` names the heading under *Use instead* whose code a person would write.
     """
 
-    stage = ReplayStage
+    stage: type[ReplayStage] = ReplayStage
     example: ClassVar[int] = 1
     instead: ClassVar[str] = ""
     scenarios: ClassVar[tuple[Scenario, ...]]
@@ -81,21 +89,21 @@ class TemporalProof(Proof[ReplayStage]):
 
     def perform(self, face: Face, folder: Path) -> dict[str, Any]:
         """Have the scenarios of a face played and judged; a line of the effects for each."""
-        why = ""
+        report: dict[str, Any] = {"versions": {"Python": python_version(), "temporalio": version("temporalio")}, "why": ""}
         with (folder / "effects").open("w", encoding="utf-8") as effects:
-            for what, project, scenario in self.cases(face, folder):
-                seen = self.judge(project, scenario)
-                why = why or (seen.detail if seen.outcome == "unplayed" else "")
-                effects.write(self.line(what, seen) + "\n")
-        return {"versions": {"temporalio": version("temporalio"), **self.versions()}, "why": why}
+            try:
+                for what, project, scenario in self.cases(face, folder):
+                    effects.write(self.line(what, self.judged(project, scenario)) + "\n")
+            except NotHere as reason:
+                report["why"] = str(reason)
+        return report
 
-    def judge(self, project: Path, scenario: Scenario) -> Observation:
-        """Have one scenario played."""
-        return forks.replayed(project, scenario)
-
-    def versions(self) -> dict[str, str]:
-        """What else took part."""
-        return {}
+    def judged(self, project: Path, scenario: Scenario) -> Observation:
+        """Have one scenario played. Raises `NotHere`."""
+        seen = forks.recorded(project, scenario)
+        if seen.outcome == "unplayed":
+            raise NotHere(seen.detail)
+        return seen
 
     def line(self, what: str, seen: Observation) -> str:
         """What was seen, in one line that begins with the verdict."""
@@ -147,6 +155,18 @@ class TemporalProof(Proof[ReplayStage]):
         classes = [node for node in ast.walk(ast.parse(self.project[path])) if isinstance(node, ast.ClassDef)]
         names = {node.name for node in classes if node.lineno <= row <= (node.end_lineno or row)}
         return [one for one in self.scenarios if one.workflow in names] or list(self.scenarios)
+
+
+class WorkerProof(TemporalProof):
+    """A claim that needs a clock, a client, or a worker's own checks: heartbeats, cancellation, limits, queries, updates."""
+
+    stage = WorkerStage
+
+    def judged(self, project: Path, scenario: Scenario) -> Observation:
+        try:
+            return served(project, scenario, frontend())
+        except NotHere:
+            return served(project, scenario, server())
 
 
 def examples(info: RuleInfo, *, flagged: bool) -> list[Example]:

@@ -77,7 +77,6 @@ class Recorder:
         self.timers: dict[int, int] = {}
         self.scheduled: dict[int, int] = {}
         self.done: int | None = None
-        self.accounted = 0
 
     # -- the run ----------------------------------------------------------------------------------------------------------
 
@@ -166,9 +165,9 @@ class Recorder:
         deadlock = self.notes.deadlock
         if deadlock:
             return deadlock
-        if self.tap.failure():
-            return self.tap.failure()
-        if result.replay_failure is not None:
+        for failure in self.tap.failures():
+            return failure
+        if result.replay_failure is not None and self.tap.in_history is None:
             return f"{type(result.replay_failure).__name__}: {result.replay_failure}"
         return "" if self.fresh() else f"no completion: {self.notes.lines[heard:]}"
 
@@ -176,9 +175,9 @@ class Recorder:
 
     def fresh(self) -> list[WorkflowActivationCompletion]:
         """The completions that are not in the history yet."""
-        if self.done is None:
+        if self.tap.in_history is None:
             return self.tap.completions(replaying=False)
-        return self.tap.completions(replaying=True)[self.accounted :]
+        return self.tap.completions(replaying=True)[self.tap.in_history :]
 
     def close_task(self) -> tuple[int, list[WorkflowCommand]]:
         """The event that completes the task; returns its number and the commands, an ending last."""
@@ -197,7 +196,7 @@ class Recorder:
             del self.ledger.events[-2:]
         done = self.done
         self.done = self.done if self.tap.local else None
-        self.accounted = len(self.tap.completions(replaying=True))
+        self.tap.in_history = len(self.tap.completions(replaying=True)) if self.tap.local else None
         endings = [command for command in commands if command.WhichOneof("variant") in ENDINGS]
         return done, [command for command in commands if command not in endings] + endings[:1]
 
@@ -471,4 +470,4 @@ async def replay(stage: Stage, notes: Notes, history: str) -> tuple[list[str], s
     parsed = WorkflowHistory.from_json(f"proof-{stage.scenario.workflow}", history)
     result = await replayer(stage, tap).replay_workflow(parsed, raise_on_replay_failure=False)
     error = f"{type(result.replay_failure).__name__}: {result.replay_failure}" if result.replay_failure else ""
-    return tap.commands(), error or tap.failure() or notes.deadlock
+    return tap.commands(), error or next(iter(tap.failures()), "") or notes.deadlock

@@ -30,7 +30,8 @@ class WaitsForLocalActivityError(Exception):
 class Tap:
     """Collects what passes. `runner` is given to the worker.
 
-    With `stops_at_local`, a workflow task ends where it needs a local activity that is not `marked` in the history yet.
+    With `stops_at_local`, a workflow task ends where it needs a local activity that is not `marked` in the history yet; then
+    `in_history` is the number of completions that the history has already.
     """
 
     def __init__(self, *, sandbox: bool, stops_at_local: bool = False) -> None:
@@ -38,6 +39,7 @@ class Tap:
         self.stops_at_local = stops_at_local
         self.local: list[Any] = []
         self.marked: set[int] = set()
+        self.in_history: int | None = None
         inner: WorkflowRunner = SandboxedWorkflowRunner() if sandbox else UnsandboxedWorkflowRunner()
         self.runner = _Runner(inner, self)
         self.unsandboxed = _Runner(UnsandboxedWorkflowRunner(), self)
@@ -46,6 +48,11 @@ class Tap:
         """Forget what has passed."""
         self.passed.clear()
         self.local.clear()
+
+    def prepare(self, activation: WorkflowActivation) -> None:
+        """What follows a local activity in its task is no replay, though its marker must be in the history by then."""
+        if self.in_history is not None and len(self.completions(replaying=True)) >= self.in_history and not _evicts(activation):
+            activation.is_replaying = False
 
     def note(self, activation: WorkflowActivation, completion: WorkflowActivationCompletion) -> None:
         """Take in one activation with its completion."""
@@ -58,13 +65,10 @@ class Tap:
             self.local = new
             raise WaitsForLocalActivityError
 
-    def failure(self) -> str:
-        """How a workflow task failed, as type and message; empty where none did."""
-        for _, completion in self.passed:
-            if completion.HasField("failed"):
-                failure = completion.failed.failure
-                return f"{failure.application_failure_info.type}: {failure.message}"
-        return ""
+    def failures(self) -> list[str]:
+        """How the code failed workflow tasks, as type and message."""
+        failed = [completion.failed.failure for _, completion in self.passed if completion.HasField("failed")]
+        return [f"{failure.application_failure_info.type}: {failure.message}" for failure in failed]
 
     def completions(self, *, replaying: bool) -> list[WorkflowActivationCompletion]:
         """The completions so far, in their order; with or without those where the code was replaying."""
@@ -101,6 +105,7 @@ class _Instance:
         self.inner, self.tap = inner, tap
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        self.tap.prepare(act)
         completion = self.inner.activate(act)
         self.tap.note(act, completion)
         return completion
