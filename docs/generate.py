@@ -1,4 +1,4 @@
-"""Write the rules' pages, `docs/rules/*.md`, from the rules; `--check` writes nothing and fails where one is out of date."""
+"""Write the rules' pages and the page of all proofs; `--check` writes nothing and fails where one is out of date."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from keel_lint import pages
+from keel_lint import pages, proofs
 from keel_lint.rule import Registry, RuleInfo
 
 FOLDER = Path(__file__).parent / "rules"
+PROOFS = Path(__file__).parent / "proofs.md"
 ENGINES = {"celery": "Celery", "temporal": "Temporal", "keel": "keel-lint"}
 FIXES = {"safe": "safe", "unsafe": "unsafe", "displayonly": "shown", None: ""}
 
@@ -57,12 +58,15 @@ def main() -> int:
     if registry.broken:
         print(*(f"error: {pack.reason}" for pack in registry.broken), sep="\n", file=sys.stderr)
         return 2
-    wanted = contents(registry)
+    wanted, seen = contents(registry), proofs.table(registry.rules.values())
     if not arguments.check:
         write(wanted, FOLDER)
+        PROOFS.write_text(seen, encoding="utf-8", newline="\n")
         return 0
-    outdated = stale(wanted, FOLDER)
-    print(*(f"out of date: docs/rules/{name}" for name in outdated), sep="\n", file=sys.stderr, end="\n" if outdated else "")
+    outdated = [f"rules/{name}" for name in stale(wanted, FOLDER)]
+    if not PROOFS.exists() or PROOFS.read_text(encoding="utf-8") != seen:
+        outdated.append(PROOFS.name)
+    print(*(f"out of date: docs/{name}" for name in outdated), sep="\n", file=sys.stderr, end="\n" if outdated else "")
     return 1 if outdated else 0
 
 

@@ -210,7 +210,7 @@ class ModelInstanceArgument(Rule):
     versions = ">=4"
     fix = "unsafe"
     judges = ("dispatch", "signature")
-    proof = "PENDING"
+    proof = "celery, publish"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -190,7 +190,7 @@ class LargeObjectArgument(Rule):
     versions = ">=3"
     fix = None
     judges = ("dispatch", "signature")
-    proof = "PENDING"
+    proof = "celery, publish"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -235,7 +235,7 @@ class NonIdempotentCharge(Rule):
     versions = ">=3"
     fix = "unsafe"
     judges = ("task", "task-class")
-    proof = "PENDING"
+    proof = "celery"
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)

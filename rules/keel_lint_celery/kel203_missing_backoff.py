@@ -185,7 +185,7 @@ class MissingBackoff(Rule):
     versions = ">=3"
     fix = "unsafe"
     judges = ("task", "task-class")
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -178,7 +178,7 @@ class MissingTimeLimit(Rule):
     versions = ">=3"
     fix = "unsafe"
     judges = ("settings", "task", "task-class")
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

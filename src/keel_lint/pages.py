@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from keel_lint import proofs
+
 if TYPE_CHECKING:
     from keel_lint.rule import RuleInfo
 
@@ -227,5 +229,6 @@ def facts(info: RuleInfo) -> str:
 
 
 def page(info: RuleInfo) -> str:
-    """The page of a rule as Markdown: its name, what is known of it, its documentation."""
-    return f"# {info.slug} ({info.code})\n\n{facts(info)}\n\n{info.documentation.strip()}\n"
+    """The page of a rule as Markdown: its name, what is known of it, its documentation, what was seen of it."""
+    parts = (f"# {info.slug} ({info.code})", facts(info), info.documentation.strip(), proofs.section(info))
+    return "\n\n".join(filter(None, parts)) + "\n"

@@ -22,6 +22,7 @@ FAKE_REDIS = """
 import sys
 from fakeredis import TcpFakeServer
 server = TcpFakeServer(("127.0.0.1", 0), server_type="redis")
+server.RequestHandlerClass.disable_nagle_algorithm = True  # else each answer waits 40 ms for an acknowledgement
 print("port", server.server_address[1], "ready", flush=True)
 server.serve_forever()
 """
@@ -68,10 +69,19 @@ class PublishStage(Stage):
 
     def waiting(self, queue: str = "celery") -> list[bytes]:
         """The messages that wait in a queue, as the broker keeps them, the latest first."""
+        messages: list[bytes] = self._client().lrange(queue, 0, -1)
+        return messages
+
+    def _client(self) -> Any:
         import redis
 
-        messages: list[bytes] = redis.Redis.from_url(os.environ["BROKER_URL"]).lrange(queue, 0, -1)  # type: ignore[assignment]
-        return messages
+        return redis.Redis.from_url(os.environ["BROKER_URL"])
+
+    def silent_server(self) -> int:
+        """The port of a server that takes a connection and never says a word, as long as the case lasts."""
+        self._silent = socket.create_server(("127.0.0.1", 0))
+        port: int = self._silent.getsockname()[1]
+        return port
 
     # -- Django -----------------------------------------------------------------------------------------------------------
 
@@ -127,6 +137,16 @@ class CeleryStage(PublishStage):
         worker = self.start("worker", sys.executable, "-m", "celery", "-A", app, "worker", *size, *quiet)
         worker.wait_until_it_says(" ready.")
         return worker
+
+    def kill_worker(self, worker: Process) -> None:
+        """SIGKILL for a worker with all its children.
+
+        Redis notices at once. fakeredis notices when the dead worker's BRPOP is over, and would give it a message until then.
+        """
+        worker.kill()
+        client = self._client()
+        for one in client.client_list():
+            client.client_unblock(int(one["id"]))
 
 
 def _free_port() -> int:

@@ -21,7 +21,7 @@ def main(module: str, name: str, face: str, folder: str) -> None:
         proof.play(stage)
     except NotHere as reason:
         why = str(reason)
-    Path(folder, "report.json").write_text(json.dumps({"versions": stage.versions, "why": why}))
+    Path(folder, "report.json").write_text(json.dumps({"versions": stage.versions, "why": why, "seen": stage.seen()}))
 
 
 if __name__ == "__main__":

@@ -208,7 +208,7 @@ def play(proof: Proof[Any], face: Face, folder: Path) -> Case:
     begin = time.monotonic()
     outcome = proof.perform(face, folder)
     seconds = time.monotonic() - begin
-    seen = read_effects(folder)
+    seen = outcome["seen"]
     if outcome["why"]:
         return Case(Verdict.NOT_SHOWN_HERE, tuple(seen), seconds, outcome["versions"], outcome["why"])
     harm, clean = proof.is_harm(list(seen)), proof.is_clean(list(seen))
@@ -218,7 +218,7 @@ def play(proof: Proof[Any], face: Face, folder: Path) -> Case:
 
 
 def _in_a_child(proof: Proof[Any], face: Face, folder: Path) -> dict[str, Any]:
-    """What the child reports: `versions`, and `why` nothing could be shown."""
+    """What the child reports: `versions`, what was `seen` when the play was over, and `why` nothing could be shown."""
     report = folder / "report.json"
     command = [sys.executable, "-m", "tests.proofs.child", type(proof).__module__, type(proof).__name__, face, str(folder)]
     (folder / "effects").touch()

@@ -87,12 +87,13 @@ class DoesNotExist(Proof[CeleryStage]):
         return seen == ["DoesNotExist", "committed"]
 
     def is_clean(self, seen: list[str]) -> bool:
-        return seen == ["committed", "receipt over 40"]
+        return sorted(seen) == ["committed", "receipt over 40"]  # the worker may be quicker than the line behind the block
 
 
 class DoesNotExistOnPostgreSQL(DoesNotExist):
     """The same where most people run it."""
 
+    claim = "on PostgreSQL too, the task looks for the row before the commit"
     database = "PostgreSQL"
 
 
@@ -125,4 +126,4 @@ class RunsAfterRollback(Proof[CeleryStage]):
         return {"rolled back, 0 orders", "thanked ann@example.com"} <= set(seen)
 
     def is_clean(self, seen: list[str]) -> bool:
-        return seen == ["rolled back, 0 orders", "committed", "thanked bob@example.com"]
+        return sorted(seen) == ["committed", "rolled back, 0 orders", "thanked bob@example.com"]

@@ -30,3 +30,15 @@ app.autodiscover_tasks()
 """,
 }
 """A Django project `shop` with one app of the same name; `shop.models` and `shop.tasks` are the proof's."""
+
+CELERY = {
+    "shop/__init__.py": "from shop.app import app\n",
+    "shop/app.py": """\
+import os
+
+from celery import Celery
+
+app = Celery("shop", broker=os.environ["BROKER_URL"], backend=os.environ["BROKER_URL"], include=["shop.tasks"])
+""",
+}
+"""A project `shop` with Celery alone; `shop.tasks` is the proof's."""

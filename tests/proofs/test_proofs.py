@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from keel_lint import proofs
 from keel_lint.rule import Registry, RuleInfo
 from tests.proofs.loop import all_proofs, close, is_shown
 
@@ -36,6 +37,24 @@ def test_a_rule_names_the_judges_of_its_proofs_or_says_why_there_are_none(info: 
         pytest.skip("PENDING: its proof is yet to come")
     stated = [] if info.proof.startswith("none: ") else sorted(info.proof.split(", "))
     assert stated == judges
+
+
+@pytest.mark.parametrize("proof", PROOFS, ids=[proof.name for proof in PROOFS])
+def test_what_a_proof_has_shown_is_recorded(proof: Proof[Any]) -> None:
+    """For the rule's page. Where this fails: `python -m tests.proofs.record`, then `python docs/generate.py`."""
+    recorded = proofs.records(Registry.installed().rules[proof.code])
+    made_by = "hand" if proof.repair else "fix"
+    assert (proof.claim, proof.stage.judge, made_by) in {(one.claim, one.judge, one.repaired_by) for one in recorded}
+    assert proof.stage.judge in proofs.JUDGES
+
+
+def test_no_record_outlives_its_proof() -> None:
+    recorded = {(info.code, one.claim) for info in RULES for one in proofs.records(info)}
+    assert recorded <= {(proof.code, proof.claim) for proof in PROOFS}
+
+
+def test_claims_are_distinct() -> None:
+    assert len({(proof.code, proof.claim) for proof in PROOFS}) == len(PROOFS)
 
 
 def test_every_proof_is_of_a_rule() -> None:

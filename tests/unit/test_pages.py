@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+from keel_lint import proofs
 from keel_lint.cli import rule as command
 from keel_lint.pages import HEADINGS, page, parse, problems
 from keel_lint.rule import Registry, RuleInfo
@@ -237,4 +238,5 @@ def test_pages_are_written_and_those_of_rules_that_are_no_more_removed(tmp_path:
 
 def test_the_pages_in_docs_are_up_to_date() -> None:
     generate = generator()
+    assert generate.PROOFS.read_text() == proofs.table(Registry.installed().rules.values())
     assert generate.stale(generate.contents(Registry.installed()), generate.FOLDER) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from keel_lint import pages
+from keel_lint import pages, proofs
 from keel_lint.rule import Registry
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ def _unknown(word: str, registry: Registry) -> str:
 
 def as_object(info: RuleInfo) -> dict[str, Any]:
     """What is known of a rule, for JSON."""
+    import msgspec
+
     return {
         "code": info.code,
         "name": info.slug,
@@ -82,6 +84,7 @@ def as_object(info: RuleInfo) -> dict[str, Any]:
         "versions": info.versions,
         "source_location": {"file": str(info.file), "line": _line(info)},
         "proof": info.proof,
+        "proofs": [msgspec.to_builtins(record) for record in proofs.records(info)],
     }
 
 
