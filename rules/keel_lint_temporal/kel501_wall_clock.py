@@ -231,7 +231,7 @@ class WallClock(ReadingRule):
     versions = "temporalio>=1.0"
     fix = "safe"
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "replay"
 
     kinds = ("clock",)
     reads = "reads the wall clock"

@@ -183,7 +183,7 @@ class Randomness(ReadingRule):
     versions = "temporalio>=1.0"
     fix = "safe"
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "replay"
 
     kinds = ("randomness", "declared")
     reads = "gives a random value"

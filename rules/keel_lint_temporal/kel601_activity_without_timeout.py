@@ -151,7 +151,7 @@ class ActivityWithoutTimeout(Rule):
     versions = "temporalio>=1.0"
     fix = "unsafe"
     judges = ("activity-call", "workflow")
-    proof = "PENDING"
+    proof = "replay"
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)

@@ -171,6 +171,10 @@ class Proof(ABC, Generic[StageT]):
     def is_clean(self, seen: list[str]) -> bool:
         """Whether the effects are what was wanted: all there, each as often as it should be."""
 
+    def perform(self, face: Face, folder: Path) -> dict[str, Any]:
+        """Have a face played elsewhere; returns the report: `versions`, and `why` nothing could be shown."""
+        return _in_a_child(self, face, folder)
+
     @property
     def name(self) -> str:
         """The proof's name in the tests."""
@@ -202,7 +206,7 @@ def play(proof: Proof[Any], face: Face, folder: Path) -> Case:
     Raises `ProofFailure` where the child crashes or hangs, and where the face does not show what the proof says of it.
     """
     begin = time.monotonic()
-    outcome = _in_a_child(proof, face, folder)
+    outcome = proof.perform(face, folder)
     seconds = time.monotonic() - begin
     seen = outcome["seen"]
     if outcome["why"]:

@@ -1,0 +1,122 @@
+"""What a Temporal judge is asked to run, and what it saw: plain data, which crosses process borders as JSON."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Outcome = Literal[
+    "completed",
+    "failed",
+    "cancelled",
+    "continued_as_new",
+    "task_failed",  # the workflow *task* failed at every try: a server would try for ever, and the run looks Running
+    "stuck",  # nothing is scheduled, and nothing will ever arrive
+    "too_long",  # still going when the judge stopped looking
+    "refused",  # not importable, or not accepted by a worker
+    "unplayed",  # the judge cannot play this part of a server: no verdict
+]
+CLOSED = frozenset({"completed", "failed", "cancelled", "continued_as_new"})
+
+
+class Act(msgspec.Struct, frozen=True):
+    """How an activity behaves in a scenario: what it returns, after how many failures (-1: it never works), in how long."""
+
+    returns: Any = None
+    failures: int = 0
+    error: str = "RuntimeError"
+    lost_reply: bool = False
+    """Whether a failing try has done its work, and only the answer was lost."""
+    seconds: float = 0.0
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """Something that a client sends to the workflow at a moment, in seconds from its start."""
+
+    at: float
+    kind: Literal["signal", "cancel", "query", "update"]
+    name: str = ""
+    args: tuple[Any, ...] = ()
+
+
+class Scenario(msgspec.Struct, frozen=True):
+    """One run of one workflow. Activities that neither the code nor `acts` has are stand-ins that return `None`."""
+
+    workflow: str
+    args: tuple[Any, ...] = ()
+    acts: dict[str, Act] = {}
+    sent: tuple[Sent, ...] = ()
+    children: dict[str, Any] = {}
+    """What child workflows return, by type."""
+    failure_types: bool = False
+    """Whether the worker lets every exception fail the run (`workflow_failure_exception_types=[Exception]`)."""
+    sandbox: bool = True
+    watch: tuple[str, ...] = ()
+    """Functions of the project whose calls are counted, however they are called."""
+    tries: int = 2
+    """How often a failing workflow task is tried before it is called hopeless."""
+    later: float = 0.0
+    """Seconds that pass before a replay, for what changes with the second."""
+    max_tasks: int = 40
+    seconds: float = 10.0
+    """How long a judge on a real clock waits for the run's end."""
+
+
+class Run(msgspec.Struct, frozen=True):
+    """One execution of an activity."""
+
+    name: str
+    args: list[Any]
+    attempt: int
+    at: float
+    error: str = ""
+
+
+class Observation(msgspec.Struct):
+    """What was seen of one run. Times are the run's own seconds: virtual where the judge keeps the clock."""
+
+    outcome: Outcome
+    detail: str = ""
+    result: Any = None
+    commands: list[str] = []
+    """The commands of the first run, each as one line."""
+    replays: list[list[str]] = []
+    """The commands of each replay of a closed history."""
+    replay_errors: list[str] = []
+    task_failures: list[str] = []
+    """Failed tries of workflow tasks, even where a later try passed."""
+    runs: list[Run] = []
+    calls: dict[str, int] = {}
+    warnings: list[str] = []
+    printed: list[str] = []
+    answers: list[str] = []
+    """What queries and updates were answered."""
+    events: int = 0
+    seconds: float = 0.0
+    history: str = ""
+
+    @property
+    def closed(self) -> bool:
+        """Whether the run came to an end, so that its history can be replayed."""
+        return self.outcome in CLOSED
+
+    def ran(self, activity: str) -> list[Run]:
+        """The executions of one activity."""
+        return [run for run in self.runs if run.name == activity]
+
+    @property
+    def diverged(self) -> str:
+        """How a replay differed from the run, core's word first; empty where none did."""
+        for error in self.replay_errors:
+            return error
+        for again in self.replays:
+            for first, second in zip(_lasting(self.commands), _lasting(again), strict=False):
+                if first != second:
+                    return f"the run said `{first}`, its replay `{second}`, and no error was raised"
+        return ""
+
+
+def _lasting(commands: list[str]) -> list[str]:
+    """Without answers to updates, as one that a validator has refused leaves no trace; and with an end to compare."""
+    return [*(command for command in commands if command != "update_response"), "nothing"]

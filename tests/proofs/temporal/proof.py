@@ -1,0 +1,182 @@
+"""Proofs of Temporal rules: the rule's own example is the bad face, and each marked line of it does the harm by itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from platform import python_version
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from keel_lint import fixes
+from keel_lint.pages import Example, parse
+from keel_lint.rule import Registry, RuleInfo
+from keel_lint.runner import Linter
+from keel_lint.settings import Overrides, SettingsFinder
+from tests.proofs.harness import Face, NotHere, Proof, ProofFailure, Stage, lay_out
+from tests.proofs.temporal import forks
+from tests.proofs.temporal.dev_server import frontend, served, server
+from tests.proofs.temporal.signs import Sign, first_line, healthy
+
+if TYPE_CHECKING:
+    from tests.proofs.temporal.observation import Observation, Scenario
+
+HARM, CLEAN, NEITHER = "HARM", "CLEAN", "NEITHER"
+MARK = r"#[ \t]*{code}[ \t]*$"
+
+
+class ReplayStage(Stage):
+    """Judge `replay`: the real core and sandbox, a recorded history, and two workers that replay it. Forks play it."""
+
+    judge: ClassVar[str] = "replay"
+
+
+class WorkerStage(ReplayStage):
+    """Judge `worker`: the real client and the real worker, on a frontend of ours or, without grpcio, on a dev server."""
+
+    judge: ClassVar[str] = "worker"
+
+
+@lru_cache
+def registry() -> Registry:
+    """The installed rules."""
+    return Registry.installed()
+
+
+class TemporalProof(Proof[ReplayStage]):
+    """A claim about one example of a rule's documentation, which needs no second copy.
+
+    `example` counts the examples that are flagged. Where the rule has a fix, every marked line is judged alone, with all others
+    fixed. Where it has none, `instead` names the heading under *Use instead* whose code a person would write.
+    """
+
+    stage: type[ReplayStage] = ReplayStage
+    example: ClassVar[int] = 1
+    instead: ClassVar[str] = ""
+    scenarios: ClassVar[tuple[Scenario, ...]]
+    harm: ClassVar[Sign]
+    clean: ClassVar[Sign] = healthy()
+    unshown: ClassVar[Mapping[str, str]] = {}
+    """Texts of marked lines whose harm the judge cannot show, and why."""
+    on_server: ClassVar[bool] = True
+    """Whether the same is seen on a real server, in a few seconds of its clock."""
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if "code" not in dir(cls):
+            return
+        if "project" not in vars(cls):
+            cls.project = examples(cls.info(), flagged=True)[cls.example - 1].files
+        if cls.instead:
+            cls.repair = next(one for one in examples(cls.info(), flagged=False) if one.heading == cls.instead).files
+
+    @classmethod
+    def info(cls) -> RuleInfo:
+        """The rule."""
+        return registry().rules[cls.code]
+
+    def play(self, stage: ReplayStage) -> None:
+        """Nothing: `perform` has forks play it."""
+
+    def is_harm(self, seen: list[str]) -> bool:
+        return bool(seen) and all(line.startswith(HARM) for line in seen)
+
+    def is_clean(self, seen: list[str]) -> bool:
+        return bool(seen) and all(line.startswith(CLEAN) for line in seen)
+
+    def perform(self, face: Face, folder: Path) -> dict[str, Any]:
+        """Have the scenarios of a face played and judged; a line of the effects for each."""
+        report: dict[str, Any] = {"versions": {"Python": python_version(), "temporalio": version("temporalio")}, "why": ""}
+        with (folder / "effects").open("w", encoding="utf-8") as effects:
+            try:
+                for what, project, scenario in self.cases(face, folder):
+                    effects.write(self.line(what, self.judged(project, scenario)) + "\n")
+            except NotHere as reason:
+                report["why"] = str(reason)
+        return report
+
+    def judged(self, project: Path, scenario: Scenario) -> Observation:
+        """Have one scenario played. Raises `NotHere`."""
+        seen = forks.recorded(project, scenario)
+        if seen.outcome == "unplayed":
+            raise NotHere(seen.detail)
+        return seen
+
+    def line(self, what: str, seen: Observation) -> str:
+        """What was seen, in one line that begins with the verdict."""
+        harm, clean = self.harm(seen), self.clean(seen)
+        if harm and not clean:
+            return f"{HARM} {what}: {harm}"
+        if clean and not harm:
+            return f"{CLEAN} {what}: {clean}"
+        flaws = [seen.detail, *seen.task_failures[:1], seen.diverged, *seen.warnings[:2]]
+        told = "; ".join(first_line(flaw) for flaw in flaws if flaw)
+        return f"{NEITHER} {what}: {seen.outcome} {seen.result!r}; {told}; {seen.commands[:6]}"
+
+    # -- what is played ---------------------------------------------------------------------------------------------------
+
+    def cases(self, face: Face, folder: Path) -> Iterator[tuple[str, Path, Scenario]]:
+        """What is played for a face: its name, the folder of the project, the scenario."""
+        if face == "good" or self.info().fix in {None, "displayonly"} or self.repair:
+            yield from ((scenario.workflow, folder / "project", scenario) for scenario in self.scenarios)
+            return
+        for number, (path, row) in enumerate(self.marked_lines()):
+            project = folder / f"alone-{number}"
+            text = self.project[path].splitlines()[row - 1]
+            lay_out(self.alone(path, row, project), project)
+            what = re.sub(self.mark(), "", text).strip()
+            yield from ((f"{scenario.workflow}: `{what}`", project, scenario) for scenario in self.scenarios_of(path, row))
+
+    def mark(self) -> str:
+        return MARK.format(code=self.code)
+
+    def marked_lines(self) -> list[tuple[str, int]]:
+        """The marked lines whose harm can be shown, as file and row."""
+        lines = [(path, row, line) for path, text in self.project.items() for row, line in enumerate(text.splitlines(), 1)]
+        marked = [(path, row, line) for path, row, line in lines if re.search(self.mark(), line)]
+        unknown = [text for text in self.unshown if not any(text in line for _, _, line in marked)]
+        if unknown:
+            raise ProofFailure(f"{self.name}: no marked line holds {unknown}")
+        return [(path, row) for path, row, line in marked if not any(text in line for text in self.unshown)]
+
+    def alone(self, path: str, row: int, folder: Path) -> dict[str, str]:
+        """The project with everything fixed but one line."""
+        lines = self.project[path].splitlines(keepends=True)
+        lines[row - 1] = re.sub(self.mark(), f"# noqa: {self.code}", lines[row - 1], flags=re.MULTILINE)
+        files = {**self.project, path: "".join(lines)}
+        lay_out(files, folder)
+        return {**files, **fixed(folder, self.code)}
+
+    def scenarios_of(self, path: str, row: int) -> list[Scenario]:
+        """The scenarios of the workflow in which a line stands; all, where it stands in none."""
+        classes = [node for node in ast.walk(ast.parse(self.project[path])) if isinstance(node, ast.ClassDef)]
+        names = {node.name for node in classes if node.lineno <= row <= (node.end_lineno or row)}
+        return [one for one in self.scenarios if one.workflow in names] or list(self.scenarios)
+
+
+class WorkerProof(TemporalProof):
+    """A claim that needs a clock, a client, or a worker's own checks: heartbeats, cancellation, limits, queries, updates."""
+
+    stage = WorkerStage
+
+    def judged(self, project: Path, scenario: Scenario) -> Observation:
+        try:
+            return served(project, scenario, frontend())
+        except NotHere:
+            return served(project, scenario, server())
+
+
+def examples(info: RuleInfo, *, flagged: bool) -> list[Example]:
+    """The examples of a rule's documentation."""
+    return [example for example in parse(info).examples if example.flagged == flagged]
+
+
+def fixed(folder: Path, code: str) -> dict[str, str]:
+    """What `--fix --unsafe-fixes` makes of the files in a folder; only those that it changes."""
+    finder = SettingsFinder(Overrides.from_arguments({"select": [code]}), isolated=True, registry=registry())
+    linter = Linter([folder], finder, registry(), cache=False, tests=True)
+    outcome = fixes.fix(lambda overlay: linter.check(overlay).findings, unsafe=True, may_touch=lambda _: True)
+    return {path.relative_to(folder).as_posix(): source.raw.decode() for path, source in outcome.after.items()}
