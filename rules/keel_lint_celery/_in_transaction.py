@@ -124,7 +124,8 @@ def _why_silent(where: Glance, call: Call, dispatch: Dispatch) -> str:
     opened = where.flow.transactions.round_call(where.path, call)
     if opened is None:
         return "no transaction is known to be open when this runs"
-    return "the transaction is one of a read replica, where no commit is waited for" if "replica" in opened.alias.lower() else ""
+    is_replica = "replica" in opened.alias.lower()
+    return "the transaction is one of a read replica, where no commit is waited for" if is_replica else ""
 
 
 def _can_spell(opened: OpenTransaction) -> bool:

@@ -82,8 +82,8 @@ class Rule:
     def decline(self, where: cst.CSTNode, reason: str | Callable[[], str]) -> None:
         """Say why nothing is reported at a node that the rule looked at: for `keel-lint why`, and free of cost elsewhere.
 
-        Decline what a reader could take for a missed alarm. `reason` is a constant, or is asked for where it is worth finding out;
-        an empty one is left out.
+        Decline what a reader could take for a missed alarm. `reason` is a constant, or is asked for where it is worth finding
+        out; an empty one is left out.
         """
         if self.definition.remarks is not None:
             said = reason if isinstance(reason, str) else reason()

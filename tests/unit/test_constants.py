@@ -10,16 +10,7 @@ import pytest
 from keel_lint.jobs.constants import Constants
 from keel_lint.jobs.values import UNKNOWN, fold
 from keel_lint.project import Project
-
-
-class Files:
-    """Files in memory."""
-
-    def raw(self, path: str) -> bytes:
-        return FILES[path].encode()
-
-    hash = raw
-
+from tests.unit.memory import Memory
 
 FILES = {
     "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings.production")\n',
@@ -73,7 +64,7 @@ FILES = {
     ],
 )
 def test_what_a_name_is_worth(name: str, value: object) -> None:
-    assert Constants(Project(Path(), tuple(FILES), Files())).value("shop/use.py", name) == value
+    assert Constants(Project(Path(), tuple(FILES), Memory(FILES))).value("shop/use.py", name) == value
 
 
 @pytest.mark.parametrize(

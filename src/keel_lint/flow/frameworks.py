@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from keel_lint.flow.atomic import METHOD_DECORATOR, Atomic, OpenTransaction
 from keel_lint.flow.calls import Edge
 from keel_lint.index.facts import MODULE
-from keel_lint.jobs.celery_settings import is_production
+from keel_lint.jobs.settings_modules import is_production
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

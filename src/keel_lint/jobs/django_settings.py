@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from keel_lint.index.facts import MODULE, Assignment, assignments_of
-from keel_lint.jobs.celery_settings import is_production
+from keel_lint.jobs.settings_modules import is_production
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
