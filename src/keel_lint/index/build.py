@@ -436,7 +436,6 @@ class _Builder:
         items = tuple(self.with_item(item) for item in clause.named_children if item.type == "with_item")
         position = len(self.blocks)
         self.blocks.append(Block(items, node.children[0].type == "async", at.scope, at.block, node.start_byte, node.end_byte))
-        self.push((child for child in node.named_children if child.type == "comment"), at)
         self.push((body,), _At(at.scope, position, at.indents))
         self.push(clause.named_children, at)
         self.enter(clause, at)
@@ -452,17 +451,11 @@ class _Builder:
 
     def enter(self, node: Node, at: _At) -> None:
         """Keep what `with value as name` binds."""
-        for pattern in node.named_children:
-            value = pattern.child_by_field_name("value")
-            target = value.child_by_field_name("alias") if value is not None and value.type == "as_pattern" else None
-            name = target.named_children[0] if target is not None and target.named_children else None
-            if (
-                value is not None
-                and name is not None
-                and name.type == "identifier"
-                and value.named_children[0].type in _OBJECTS
-            ):
-                self.keep_local(name, value.named_children[0], "", at)
+        for item in node.named_children:
+            bound = item.child_by_field_name("value")
+            target = bound.child_by_field_name("alias") if bound is not None and bound.type == "as_pattern" else None
+            if bound is not None and target is not None and target.named_children[0].type == "identifier":
+                self.keep_local(target.named_children[0], bound.named_children[0], "", at)
 
     def call(self, node: Node, at: _At) -> None:
         function = node.child_by_field_name("function")
