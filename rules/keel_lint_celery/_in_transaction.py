@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from keel_lint.committing import can_spell, wait_for_commit
 from keel_lint.jobs.deferral import has_on_commit, is_deferred
 from keel_lint.rule import Rule
 
@@ -87,7 +88,7 @@ class DispatchInTransaction(Rule):
         )
 
     def _fix(self, node: cst.Call, dispatch: Dispatch, opened: OpenTransaction, short: bool) -> FixBuilder | None:
-        if not isinstance(self.definition.parent(node), cst.Expr) or not _can_spell(opened):
+        if not isinstance(self.definition.parent(node), cst.Expr) or not can_spell(opened):
             return None
         if dispatch.method.endswith("_on_commit"):
             return None
@@ -95,26 +96,7 @@ class DispatchInTransaction(Rule):
         if short and isinstance(node.func, cst.Attribute):
             builder.replace(node.func.attr, f"{dispatch.method}_on_commit")
             return builder
-        return self._with_partial(builder, node, opened)
-
-    def _with_partial(self, builder: FixBuilder, node: cst.Call, opened: OpenTransaction) -> FixBuilder | None:
-        """`on_commit(partial(task.delay, ...))` with the arguments as they are written, comments and line breaks too."""
-        if any(isinstance(argument.value, cst.GeneratorExp) and not argument.value.lpar for argument in node.args):
-            return None
-        using = f", using={opened.alias}" if opened.alias else ""
-        on_commit = f"{builder.name('django.db.transaction', node)}.on_commit"
-        start, end = self.definition.span(node)
-        if not node.args:
-            builder.insert(start, f"{on_commit}(")
-            builder.replace_span(self.definition.span(node.func)[1], end, f"{using})")
-            return builder
-        text = self.definition.source.text
-        opening = text.index(b"(", self.definition.span(node.func)[1])
-        gap = "" if text[opening + 1 : opening + 2] in {b"\n", b"\r"} else " "
-        builder.insert(start, f"{on_commit}({builder.name('functools.partial', node)}(")
-        builder.replace_span(opening, opening + 1, f",{gap}")
-        builder.insert(end, f"{using})")
-        return builder
+        return wait_for_commit(builder, node, opened)
 
 
 def _why_silent(where: Glance, call: Call, dispatch: Dispatch) -> str:
@@ -126,11 +108,6 @@ def _why_silent(where: Glance, call: Call, dispatch: Dispatch) -> str:
         return "no transaction is known to be open when this runs"
     is_replica = "replica" in opened.alias.lower()
     return "the transaction is one of a read replica, where no commit is waited for" if is_replica else ""
-
-
-def _can_spell(opened: OpenTransaction) -> bool:
-    """Whether the alias means the same at the dispatch as where the transaction is opened."""
-    return not opened.alias or opened.alias[0] in "\"'" or len(opened.hops) == 1
 
 
 def _instead(node: cst.Call, dispatch: Dispatch, opened: OpenTransaction, short: bool) -> str:

@@ -448,5 +448,5 @@ class DelayInAtomic(DispatchInTransaction):
 
     @classmethod
     def speaks_of(cls, opened: OpenTransaction) -> bool:
-        """Whether the way to the dispatch leads through no signal: those are KEL121's."""
-        return not opened.by_signal
+        """Whether it is one of Django, and the way to the dispatch leads through no signal: those are KEL121's."""
+        return opened.library == "django" and not opened.by_signal

@@ -58,6 +58,8 @@ WORDS = {
     "on_commit": b"on_commit",
     "apply_async": b"apply_async",
     "send_task": b"send_task",
+    "start_workflow": b"start_workflow",
+    "execute_workflow": b"execute_workflow",
     "settings": b"CELERY",
     "code": b"KEL",
     "keel": b"keel:",

@@ -7,7 +7,7 @@ a decorator. Source: https://docs.djangoproject.com/en/stable/topics/db/transact
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from keel_lint.finding import Hop
 from keel_lint.index.facts import MODULE, Argument, Block, Call, Decorator, Definition, ModuleFacts
@@ -22,17 +22,22 @@ METHOD_DECORATOR = "django.utils.decorators.method_decorator"
 CONTEXT_MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
 HANDLERS = frozenset({"get", "post", "put", "patch", "delete", "form_valid"})
 
+_SQLALCHEMY = frozenset({"sqlalchemy", "flask_sqlalchemy", "sqlmodel", "advanced_alchemy"})
+_SESSIONS = ("session", "sessionlocal", "sessionmaker", "session_factory", "engine")
+Library = Literal["django", "sqlalchemy"]
+
 
 @dataclass(frozen=True)
 class OpenTransaction:
     """An open transaction round a call: the source of its alias (empty: the default one) and the hops from it to the call.
 
     `by_signal` says that the way leads through the handler of a model's signal, `durable` that it is never opened inside
-    another one.
+    another one. One of SQLAlchemy (`library`) has no alias, and nothing waits for its commit.
     """
 
     alias: str
     hops: tuple[Hop, ...]
+    library: Library = "django"
     by_signal: bool = False
     durable: bool = False
 
@@ -108,6 +113,9 @@ class Atomic:
             symbol = self._project.resolve(path, callee, block.scope)
             if symbol.name in ATOMIC:
                 return _opened(text.partition("(")[2], self.hop(path, block.start, end, f"`{callee}` opens a transaction"))
+            if is_begin(self._project, path, callee):
+                hop = self.hop(path, block.start, end, f"`{callee}` opens a transaction")
+                return OpenTransaction("", (hop,), "sqlalchemy")
             opened = self._through(symbol, self._context_manager(symbol), path, block.start, end)
             if opened is not None:
                 return opened
@@ -180,6 +188,32 @@ class Atomic:
                 if opened is not None:
                     return opened
         return None
+
+
+def is_begin(project: Project, path: str, callee: str) -> bool:
+    """Whether a call is `begin()` of a session, a session factory or an engine of SQLAlchemy, by its name and the imports.
+
+    Source: https://docs.sqlalchemy.org/en/20/orm/session_basics.html#framing-out-a-begin-commit-rollback-block
+    """
+    owner, _, name = callee.rpartition(".")
+    return name == "begin" and is_session(project, path, owner)
+
+
+def is_session(project: Project, path: str, written: str) -> bool:
+    """Whether an expression is named like a session or engine, in a file that uses SQLAlchemy or takes the name from one."""
+    last = written.rpartition(".")[2].removesuffix("()").lower()
+    if not last.endswith(_SESSIONS):
+        return False
+    if uses_sqlalchemy(project, path):
+        return True
+    symbol = project.resolve(path, written.partition(".")[0].removesuffix("()"))
+    return symbol.state == "internal" and uses_sqlalchemy(project, symbol.path)
+
+
+def uses_sqlalchemy(project: Project, path: str) -> bool:
+    """Whether a file imports SQLAlchemy or what is built on it."""
+    facts = project.try_facts(path)
+    return facts is not None and any(record.module.partition(".")[0] in _SQLALCHEMY for record in facts.imports)
 
 
 def _calls_outer(facts: ModuleFacts, call: Call) -> bool:

@@ -461,9 +461,9 @@ class _Builder:
         function = node.child_by_field_name("function")
         callee = self.dotted(function)
         self.give_role(at.scope, self.call_role(callee))
-        name = callee.rpartition(".")[2]
-        kept = tuple(self.arguments(node)) if roles.keeps_arguments(callee) else ()
-        if name == "partial" and kept:
+        name = self.canonical(callee).rpartition(".")[2] if "." not in callee else callee.rpartition(".")[2]
+        kept = tuple(self.arguments(node)) if roles.keeps_arguments(callee) or roles.keeps_arguments(name) else ()
+        if name in {"partial", "async_to_sync"} and kept:
             # `partial(task.delay, ...)`: what is called later is a dispatch.
             self.give_role(at.scope, roles.of_call(kept[0].text))
         self.calls.append(Call(callee, node.start_byte, node.end_byte, at.scope, at.block, at.awaited, kept))
