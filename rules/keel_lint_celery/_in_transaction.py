@@ -48,10 +48,11 @@ class DispatchInTransaction(Rule):
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
         """Whether a call of the definition dispatches in such a transaction."""
-        return any(cls._opened(glance, call) is not None for call in glance.calls)
+        return any(cls.opened(glance, call) is not None for call in glance.calls)
 
     @classmethod
-    def _opened(cls, glance: Glance, call: Call) -> OpenTransaction | None:
+    def opened(cls, glance: Glance, call: Call) -> OpenTransaction | None:
+        """The transaction round a call, where the call dispatches in one of which the rule speaks."""
         dispatch = glance.jobs.dispatches.of(glance.path, call)
         if dispatch is None:
             return None
@@ -63,17 +64,19 @@ class DispatchInTransaction(Rule):
     def visit_Call(self, node: cst.Call) -> None:
         """Judge a call that may be a dispatch."""
         fact = self.definition.call_fact(node)
-        opened = self._opened(self.definition, fact) if fact is not None else None
+        opened = self.opened(self.definition, fact) if fact is not None else None
         dispatch = self.definition.jobs.dispatches.of(self.definition.path, fact) if fact is not None else None
         if fact is None or dispatch is None:
             return None
         if opened is None:
             return self.decline(node, lambda: _why_silent(self.definition, fact, dispatch))
-        short = not opened.alias and has_on_commit(self.definition.jobs, dispatch)
-        instead = _instead(node, dispatch, opened, short)
-        return self.report(
-            node, self.message(dispatch, opened, instead), fix=self._fix(node, dispatch, opened, short), hops=opened.hops
-        )
+        instead = _instead(node, dispatch, opened, self._is_short(dispatch, opened))
+        message = self.message(dispatch, opened, instead)
+        return self.report(node, message, fix=self.fix_for(node, dispatch, opened), hops=opened.hops)
+
+    def _is_short(self, dispatch: Dispatch, opened: OpenTransaction) -> bool:
+        """Whether Celery's own `delay_on_commit` does what is wanted."""
+        return not opened.alias and has_on_commit(self.definition.jobs, dispatch)
 
     def message(self, dispatch: Dispatch, opened: OpenTransaction, instead: str) -> str:
         """What goes wrong, and what to write instead."""
@@ -87,13 +90,14 @@ class DispatchInTransaction(Rule):
             f"and after a rollback the task still runs; write `{instead}`"
         )
 
-    def _fix(self, node: cst.Call, dispatch: Dispatch, opened: OpenTransaction, short: bool) -> FixBuilder | None:
+    def fix_for(self, node: cst.Call, dispatch: Dispatch, opened: OpenTransaction) -> FixBuilder | None:
+        """The fix of a dispatch; `None` where its value is used."""
         if not isinstance(self.definition.parent(node), cst.Expr) or not can_spell(opened):
             return None
         if dispatch.method.endswith("_on_commit"):
             return None
         builder = self.definition.fix("Publish when the transaction has committed", "unsafe")
-        if short and isinstance(node.func, cst.Attribute):
+        if self._is_short(dispatch, opened) and isinstance(node.func, cst.Attribute):
             builder.replace(node.func.attr, f"{dispatch.method}_on_commit")
             return builder
         return wait_for_commit(builder, node, opened)

@@ -32,13 +32,15 @@ class OpenTransaction:
     """An open transaction round a call: the source of its alias (empty: the default one) and the hops from it to the call.
 
     `by_signal` says that the way leads through the handler of a model's signal, `durable` that it is never opened inside
-    another one. One of SQLAlchemy (`library`) has no alias, and nothing waits for its commit.
+    another one. One of SQLAlchemy (`library`) has no alias, and nothing waits for its commit. One that is opened whatever a
+    request does (`by_request`) matters where the request writes.
     """
 
     alias: str
     hops: tuple[Hop, ...]
     library: Library = "django"
     by_signal: bool = False
+    by_request: bool = False
     durable: bool = False
 
     def then(self, *hops: Hop) -> OpenTransaction:

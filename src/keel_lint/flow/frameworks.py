@@ -135,7 +135,7 @@ class Frameworks:
         if self._is_non_atomic(path, definition):
             return None
         hop = self._hop(path, definition, f"`{definition.name}` answers a request")
-        return OpenTransaction("", (switch, hop))
+        return OpenTransaction("", (switch, hop), by_request=True)
 
     def _answers_request(self, path: str, position: int, definition: Definition) -> bool:
         names = {self._project.resolve(path, d.callee, definition.parent).name for d in definition.decorators if d.callee}

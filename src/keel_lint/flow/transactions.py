@@ -8,6 +8,7 @@ Source: https://docs.djangoproject.com/en/stable/topics/db/transactions/
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from keel_lint.index.facts import Call, Definition
     from keel_lint.project import Project
 
+_WRITE = re.compile(
+    r"a?(?:save|create|update|delete|bulk_\w+|(?:get|update)_or_create|add|remove|set|clear|perform_\w+)|\w*_?save\w*"
+)
 _DEFERRING = ("on_commit", "after_commit")
 
 
@@ -79,7 +83,7 @@ class Transactions:
                 continue
             seen.add(key)
             opened = self._opened_at(step)
-            if opened is not None and (alias is None or opened.alias == alias):
+            if opened is not None and (alias is None or opened.alias == alias) and not self._is_idle(opened, step):
                 return self._seen_from(opened, step)
             if (opened is not None and opened.durable) or self._waits_for_commit(step.path, step.position):
                 continue
@@ -93,6 +97,18 @@ class Transactions:
         """A transaction that is open round a function, seen from the call at the end of the way."""
         by_signal = opened.by_signal or any(self._is_signal(edge) for edge in step.way)
         return replace(opened.then(*self._hops(step.way)), by_signal=by_signal)
+
+    def _is_idle(self, opened: OpenTransaction, step: _Step) -> bool:
+        """Whether a request's transaction holds nothing that a task could miss: no function on the way writes."""
+        if not opened.by_request:
+            return False
+        places = [(step.path, step.position), *(edge.target for edge in step.way)]
+        return not any(self._writes(path, position) for path, position in places)
+
+    def _writes(self, path: str, position: int) -> bool:
+        definition = self._project.facts(path).definitions[position]
+        calls = (call for call in self._project.facts(path).calls if definition.start <= call.start < definition.end)
+        return any(_WRITE.fullmatch(call.callee.rpartition(".")[2]) is not None for call in calls)
 
     def _is_signal(self, edge: Edge) -> bool:
         """Whether Django runs a function because of a signal, and not as the `save` of the model."""
