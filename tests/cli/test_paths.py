@@ -186,3 +186,54 @@ def test_only_passed_files_are_changed(shop: Path) -> None:
 def test_standard_input_is_told_of_its_own_findings_only(shop: Path) -> None:
     assert found(shop, "--stdin-filename", "shop/audit.py", "-", stdin=AUDIT) == []
     assert found(shop, "--stdin-filename", "shop/orders.py", "-", stdin=ORDERS) == [("orders.py", "KEL101")]
+
+
+# -- a path through callers -----------------------------------------------------------------------------------------------
+
+VIEWS = "from shop.service import place\n\n\ndef view(order):\n    place(order)\n"
+WRAPPED = """\
+from django.db import transaction
+
+from shop.service import place
+
+
+def view(order):
+    with transaction.atomic():
+        place(order)
+"""
+SERVICE = "from shop.sending import send\n\n\ndef place(order):\n    order.save()\n    send(order)\n"
+SENDING = "from shop.tasks import send_receipt\n\n\ndef send(order):\n    send_receipt.delay(order.pk)\n"
+CALLS = [
+    ("views.py", "    with transaction.atomic():"),
+    ("views.py", "        place(order)"),
+    ("service.py", "    send(order)"),
+]
+
+
+@pytest.fixture
+def layers(shop: Path) -> Path:
+    for name, text in (("views", VIEWS), ("service", SERVICE), ("sending", SENDING), ("orders", ""), ("tracing", "")):
+        (shop / "shop" / f"{name}.py").write_text(text)
+    return shop
+
+
+@pytest.mark.parametrize("cache", [("--no-cache",), ()], ids=["cold", "warm"])
+def test_who_wraps_a_call_is_told_of_the_dispatch_at_its_end(layers: Path, cache: tuple[str, ...]) -> None:
+    assert found(layers, *cache) == []
+    (layers / "shop" / "views.py").write_text(WRAPPED)
+    for name in ("views.py", "service.py", "sending.py"):
+        assert found(layers, *cache, f"shop/{name}") == [("sending.py", "KEL101")]
+    assert found(layers, *cache, "shop/tasks.py") == []
+    (layers / "shop" / "views.py").write_text(VIEWS)
+    assert found(layers, *cache, "shop/views.py") == []
+
+
+@pytest.mark.parametrize(("name", "line"), CALLS)
+def test_a_comment_at_any_caller_cuts_the_path_through_both_doors(layers: Path, name: str, line: str) -> None:
+    (layers / "shop" / "views.py").write_text(WRAPPED)
+    assert found(layers) == [("sending.py", "KEL101")]
+    suppress(layers, name, line, "keel: ignore KEL101 -- replayed")
+    assert found(layers) == []
+    assert found(layers, "shop/views.py") == []
+    assert run(layers, "flake8", "--select=KEL", "shop").stdout == ""
+    assert run(layers, "flake8", "--select=KEL", "shop/sending.py").stdout == ""

@@ -100,7 +100,7 @@ def shortest(program: Program, index: int) -> int | None:
 @settings(max_examples=150, deadline=None)
 def test_a_dispatch_is_in_a_transaction_exactly_where_a_way_leads_from_one(program: Program) -> None:
     project = Project(Path("/project"), [f"{module}.py" for module in MODULES], Memory(written(program)))
-    transactions = Transactions(project, Calls(project))
+    transactions = Transactions(project, Calls(project), lambda _path: True)
     found: dict[int, int | None] = {}
     for path in sorted(project.paths):
         facts = project.facts(path)

@@ -27,9 +27,13 @@ class Flow:
     @cached_property
     def transactions(self) -> Transactions:
         """Which calls run inside an open database transaction."""
-        return Transactions(self._jobs.project, self.calls)
+        return Transactions(self._jobs.project, self.calls, self._counts)
 
     @cached_property
     def determinism(self) -> Determinism:
         """What functions do that a replay of a workflow cannot give back."""
         return Determinism(self._jobs, self.calls, self._jobs.functions)
+
+    def _counts(self, path: str) -> bool:
+        """Whether what a module of Django's settings holds is in force in production."""
+        return self._jobs.settings_modules.counts(path)

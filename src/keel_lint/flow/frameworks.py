@@ -9,16 +9,14 @@ Sources: `django/contrib/admin/options.py` (`changeform_view`, `delete_view` and
 from __future__ import annotations
 
 import re
-from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from keel_lint.flow.atomic import METHOD_DECORATOR, Atomic, OpenTransaction
 from keel_lint.flow.calls import Edge
 from keel_lint.index.facts import MODULE
-from keel_lint.jobs.settings_modules import is_production
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from keel_lint.finding import Hop
     from keel_lint.flow.classes import Place
@@ -64,9 +62,11 @@ _ON = re.compile(rb"""["']ATOMIC_REQUESTS["']\s*\]?\s*[:=](?!=)\s*(?:True\b|[\w.
 class Frameworks:
     """Answers which functions Django calls inside a transaction."""
 
-    def __init__(self, project: Project, atomic: Atomic) -> None:
+    def __init__(self, project: Project, atomic: Atomic, counts: Callable[[str], bool]) -> None:
+        """`counts` says whether what a module of Django's settings holds is in force in production."""
         self._project = project
         self._atomic = atomic
+        self._counts = counts
 
     def round_function(self, path: str, position: int) -> OpenTransaction | None:
         """The transaction in which Django calls a function, or `None` where none is known."""
@@ -113,13 +113,11 @@ class Frameworks:
     @property
     def requests_are_atomic(self) -> Hop | None:
         """Where `ATOMIC_REQUESTS` is switched on in the settings; `None` where it is not, or production settings differ."""
-        self._project.naming("ATOMIC_REQUESTS")
-        return self._requests_are_atomic
+        return self._project.memo(("atomic requests",), self._find_switch, None)
 
-    @cached_property
-    def _requests_are_atomic(self) -> Hop | None:
+    def _find_switch(self) -> Hop | None:
         stating = set(self._project.naming("ATOMIC_REQUESTS")) & set(self._project.naming("DATABASES"))
-        found = [(path, _ON.search(self._project.source(path).text)) for path in sorted(stating) if is_production(path)]
+        found = [(path, _ON.search(self._project.source(path).text)) for path in sorted(stating) if self._counts(path)]
         if not found or any(match is None for _, match in found):
             return None
         path, match = found[0]

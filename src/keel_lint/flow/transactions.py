@@ -19,7 +19,7 @@ from keel_lint.flow.frameworks import Frameworks
 from keel_lint.index.facts import MODULE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from keel_lint.finding import Hop
     from keel_lint.flow.calls import Calls, Edge
@@ -50,11 +50,12 @@ class _Step:
 class Transactions:
     """Answers whether a call can run inside an open transaction."""
 
-    def __init__(self, project: Project, calls: Calls) -> None:
+    def __init__(self, project: Project, calls: Calls, counts: Callable[[str], bool]) -> None:
+        """`counts` says whether what a module of Django's settings holds is in force in production."""
         self._project = project
         self._calls = calls
         self._atomic = Atomic(project)
-        self._frameworks = Frameworks(project, self._atomic)
+        self._frameworks = Frameworks(project, self._atomic, counts)
         self._branches = Branches(project)
 
     def round_call(self, path: str, call: Call, alias: str | None = None) -> OpenTransaction | None:

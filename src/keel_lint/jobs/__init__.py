@@ -91,7 +91,7 @@ class Jobs:
 
     @cached_property
     def _tasks(self) -> Tasks:
-        return Tasks(self.project, self._settings)
+        return Tasks(self.project, self._settings, lambda: self._settings_modules)
 
     @cached_property
     def names(self) -> TaskNames:

@@ -9,6 +9,9 @@ from keel_lint.jobs.django_settings import DjangoSettings
 from keel_lint.jobs.values import UNKNOWN, fold
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from keel_lint.jobs.settings_modules import SettingsModules
     from keel_lint.project import Project, Symbol
 
 DJANGO_SETTINGS = "django.conf.settings."
@@ -24,9 +27,10 @@ _MIXED_IN = frozenset({
 class Constants:
     """Answers what a dotted name is worth."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, chosen: Callable[[], SettingsModules] | None = None) -> None:
+        """`chosen` tells which of Django's settings modules the configuration names."""
         self._project = project
-        self._django = DjangoSettings(project)
+        self._django = DjangoSettings(project, chosen)
 
     def value(self, path: str, dotted: str, scope: int = MODULE) -> object:
         """The value of a name at a scope of a file: that of the one constant assigned to it; else `UNKNOWN`."""

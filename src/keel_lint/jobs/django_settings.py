@@ -10,10 +10,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from keel_lint.index.facts import MODULE, Assignment, assignments_of
-from keel_lint.jobs.settings_modules import is_production
+from keel_lint.jobs.settings_modules import SettingsModules, find, is_production
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from keel_lint.project import Project
 
@@ -24,8 +24,10 @@ _NAMED = re.compile(r"""DJANGO_SETTINGS_MODULE["']\s*(?:,|\]\s*=)\s*["']([\w.]+)
 class DjangoSettings:
     """Answers where a setting of Django's gets its value."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, chosen: Callable[[], SettingsModules] | None = None) -> None:
+        """`chosen` tells which modules the configuration names."""
         self._project = project
+        self._chosen = chosen or (lambda: find(project, None))
         project.derive("django-settings", lambda: "\0".join(self._modules).encode("utf-8", "surrogateescape"))
 
     def assignments(self, name: str) -> Iterator[tuple[str, Assignment]]:
@@ -47,6 +49,9 @@ class DjangoSettings:
             return tuple(self._find())
 
     def _find(self) -> list[str]:
+        chosen = self._chosen()
+        if chosen.is_configured:
+            return sorted(filter(chosen.counts, chosen.parts))
         named = [path for path in self._named() if path is not None]
         waiting = [path for path in named if is_production(path)] or named
         # A module beside them (`production.py`) is chosen by the environment.
