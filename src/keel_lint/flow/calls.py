@@ -40,6 +40,7 @@ _KEYWORDS = {"threading.Thread": "target", "threading.Timer": "function"}
 _POSITIONS = {"threading.Thread": 1, "threading.Timer": 1}
 _PARTIAL = re.compile(r"((?:\w+\.)*partial)\(\s*((?:\w+\.)*\w+)\s*[,)]")
 ON_COMMIT = "django.db.transaction.on_commit"
+_RUNNERS = frozenset(name.rpartition(".")[2] for name in (*RUN_IT_HERE, *RUN_IN_THREADS, ON_COMMIT))
 _CONSTRUCTORS = ("__init__", "__post_init__", "__new__")
 _COMMON = frozenset({name for kind in (str, bytes, list, dict, set, object, int) for name in dir(kind)} | {
     "all", "apply", "call", "cancel", "check", "clean", "close", "commit", "connect", "create", "delete", "emit", "execute",
@@ -188,7 +189,9 @@ class Calls:
         if at is not None:
             yield from ((argument, "thread", "") for argument in _positional(call.arguments)[at : at + 1])
             return
-        name = self._project.resolve(path, call.callee, call.scope).name if _is_name(call.callee) else ""
+        if not self._may_hand(path, call.callee):
+            return
+        name = self._project.resolve(path, call.callee, call.scope).name
         if name == ON_COMMIT:
             yield from ((argument, "committed", _using(call)) for argument in _first(call.arguments, "func"))
         elif name in RUN_IT_HERE:
@@ -197,6 +200,13 @@ class Calls:
             found = _positional(call.arguments)[_POSITIONS.get(name, 0) :][:1]
             keyword = _KEYWORDS.get(name, "func")
             yield from ((argument, "thread", "") for argument in found or _first(call.arguments, keyword))
+
+    def _may_hand(self, path: str, callee: str) -> bool:
+        """Whether a call has the name of something that runs what it is given, or one that an import gives it."""
+        if callee.rpartition(".")[2] in _RUNNERS:
+            return True
+        imports = self._project.facts(path).imports if callee.isidentifier() else ()
+        return any(record.name == callee and record.attribute in _RUNNERS for record in imports)
 
     def _function(self, path: str, call: Call, argument: Argument) -> Called | None:
         """The function that an argument names, or the lambda that it is."""
@@ -262,9 +272,9 @@ class Calls:
     def _is_alone(self, path: str, definition: Definition) -> bool:
         if definition.name in _COMMON or definition.name.startswith("__"):
             return False
-        pattern = re.compile(rf"\bdef[ \t]+{definition.name}\b".encode())
+        written = f"def {definition.name}(".encode()
         files = self._project.naming(definition.name)
-        defined = {file: len(pattern.findall(self._project.raw(file))) for file in files} if len(files) <= _RARE else {}
+        defined = {file: self._project.raw(file).count(written) for file in files} if len(files) <= _RARE else {}
         if sum(defined.values()) == 1:
             return True
         if not defined or sum(defined.values()) > _FEW:
@@ -307,7 +317,8 @@ class Calls:
             for call in index.by_name.get(name, ()):
                 yield from self._edges_to(file, call, target, name)
         for call in index.with_arguments:
-            yield from (edge for edge in self._passed(file, call) if self._may_run(edge, target) is not None)
+            if any(definition.name in argument.text for argument in call.arguments):
+                yield from (edge for edge in self._passed(file, call) if self._may_run(edge, target) is not None)
 
     def _names_in(self, facts: ModuleFacts, target: Place, definition: Definition) -> set[str]:
         """The names under which a file may call a function: its own, and those that imports give it."""
