@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from keel_lint.index.facts import MODULE, Assignment, assignments_of
@@ -26,7 +27,7 @@ class Constants:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._django = DjangoSettings(project)
+        self.django = DjangoSettings(project)
 
     def value(self, path: str, dotted: str, scope: int = MODULE) -> object:
         """The value of a name at a scope of a file: that of the one constant assigned to it; else `UNKNOWN`."""
@@ -34,7 +35,7 @@ class Constants:
         if symbol.name.startswith(DJANGO_SETTINGS):
             return self._of_django(symbol.name.removeprefix(DJANGO_SETTINGS))
         if not symbol.path:
-            return UNKNOWN
+            return timedelta if symbol.name == "datetime.timedelta" else UNKNOWN
         if symbol.assignment >= 0:
             return self._of_module(symbol, dotted)
         return self._of_class(symbol) if symbol.definition >= 0 and symbol.state == "unknown" else UNKNOWN
@@ -95,5 +96,5 @@ class Constants:
         return self._project.memo(("django setting", name), lambda: self._agreed(name), unknown)
 
     def _agreed(self, name: str) -> object:
-        found = [self._folded(path, assignment) for path, assignment in self._django.assignments(name)]
+        found = [self._folded(path, assignment) for path, assignment in self.django.assignments(name)]
         return found[0] if found and all(value == found[0] for value in found) else UNKNOWN

@@ -81,7 +81,7 @@ class Tasks:
     def __init__(self, project: Project, settings: CelerySettings) -> None:
         self._project = project
         self._known_settings = settings
-        self._constants = Constants(project)
+        self.constants = Constants(project)
         self._spread = OptionsReader(project, self.constant)
 
     @property
@@ -220,7 +220,7 @@ class Tasks:
 
     def constant(self, path: str, dotted: str, scope: int = -1) -> object:
         """The value of a name that stands for a constant, in whatever file; see `Constants`."""
-        return self._constants.value(path, dotted, scope)
+        return self.constants.value(path, dotted, scope)
 
     def _class_of(self, path: str, text: str, scope: int) -> tuple[str, int] | None:
         symbol = self._project.resolve(path, text, scope)
