@@ -164,7 +164,7 @@ class BeatOverlap(Rule):
         span = project.source(option.path).span(option.start, option.end)
         hop = Hop(project.absolute(option.path), span, f"`{task.definition.name}` may run for {spelled(seconds)}")
         message = (
-            f"beat starts `{task.definition.name}` every {spelled(period)} and it may run for {spelled(seconds)} without a lock: "
+            f"beat starts `{task.definition.name}` every {spelled(period)} and it may take {spelled(seconds)} without a lock: "
             "slow runs overlap and do the same work twice; lock it, or set a limit below the period"
         )
         self.report(node, message, hops=(hop,))
