@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from keel_lint.definition import dotted
-from keel_lint.jobs.celery_settings import is_production, setting_of
+from keel_lint.jobs.celery_settings import setting_of
 from keel_lint.jobs.values import fold
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def settings_in(definition: Definition) -> list[Written]:
 def production_settings(glance: Glance, name: str) -> list[tuple[tuple[int, int], object]]:
     """Where a definition gives a setting a value that may be in force in production, as (span, value)."""
     fact, tasks = glance.fact, glance.jobs.tasks
-    if not is_production(glance.path):
+    if not glance.jobs.settings_modules.counts(glance.path):
         return []
     here = (one for one in glance.jobs.settings.get(name) if one.path == glance.path and fact.start <= one.start < fact.end)
     return [((s.start, s.end), fold(s.value, lambda text, path=s.path: tasks.constant(path, text))) for s in here]  # type: ignore[misc]

@@ -178,7 +178,7 @@ class SettingsNamespaceMissing(Rule):
 
     def _assignments(self) -> Iterator[tuple[str, Assignment]]:
         project = self.definition.project
-        for path in self.definition.jobs.django_settings.modules():
+        for path in self.definition.jobs.django_settings.paths():
             facts = project.try_facts(path) if project.mentions(path, frozenset({b"CELERY", b"BROKER"})) else None
             yield from ((path, one) for one in (assignments_of(facts, MODULE) if facts is not None else ()))
 

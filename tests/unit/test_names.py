@@ -9,25 +9,13 @@ import pytest
 
 from keel_lint.jobs import Jobs
 from keel_lint.project import Project
+from tests.unit.memory import Memory
 
 HEAD = "from celery import Celery, Task, shared_task\napp = Celery('shop')\n"
 
 
-class Files:
-    """Files in memory."""
-
-    def __init__(self, contents: Mapping[str, str]) -> None:
-        self.contents = contents
-
-    def raw(self, path: str) -> bytes:
-        return self.contents[path].encode()
-
-    def hash(self, path: str) -> bytes:
-        return self.contents[path].encode()
-
-
 def jobs_of(contents: Mapping[str, str]) -> Jobs:
-    return Jobs(Project(Path(), tuple(contents), Files(contents)), tuple(contents))
+    return Jobs(Project(Path(), tuple(contents), Memory(contents)), tuple(contents))
 
 
 def names(code: str) -> set[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import pytest
 
 from keel_lint.jobs import Jobs
 from keel_lint.project import Project
+from tests.unit.memory import Memory
 
 if TYPE_CHECKING:
     from keel_lint.jobs.workers import Listing, WorkerCall
@@ -31,22 +31,9 @@ MORE = (
 )
 
 
-class Files:
-    """Files in memory."""
-
-    def __init__(self, contents: Mapping[str, str]) -> None:
-        self.contents = contents
-
-    def raw(self, path: str) -> bytes:
-        return self.contents[path].encode()
-
-    def hash(self, path: str) -> bytes:
-        return self.contents[path].encode()
-
-
 def workers(code: str, **others: str) -> list[WorkerCall]:
     contents = {"app/__init__.py": "", "app/more.py": MORE, "app/worker.py": HEAD + code, **others}
-    jobs = Jobs(Project(Path(), tuple(contents), Files(contents)), tuple(contents))
+    jobs = Jobs(Project(Path(), tuple(contents), Memory(contents)), tuple(contents))
     return list(jobs.workers.registered.workers)
 
 

@@ -95,7 +95,7 @@ class Jobs:
 
     @cached_property
     def _tasks(self) -> Tasks:
-        return Tasks(self.project, self._settings)
+        return Tasks(self.project, self._settings, lambda: self.settings_modules)
 
     @cached_property
     def names(self) -> TaskNames:

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 
 from keel_lint.index.facts import MODULE, Assignment, assignments_of
 from keel_lint.jobs.django_settings import DjangoSettings
+from keel_lint.jobs.settings_modules import find
 from keel_lint.jobs.values import UNKNOWN, fold
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from keel_lint.jobs.settings_modules import SettingsModules
     from keel_lint.project import Project, Symbol
 
 DJANGO_SETTINGS = "django.conf.settings."
@@ -23,11 +27,11 @@ _MIXED_IN = frozenset({
 
 
 class Constants:
-    """Answers what a dotted name is worth."""
+    """Answers what a dotted name is worth. `modules` gives Django's settings modules that count in production."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, modules: Callable[[], SettingsModules] | None = None) -> None:
         self._project = project
-        self.django = DjangoSettings(project)
+        self.django = DjangoSettings(project, modules or (lambda: find(project, None)))
 
     def value(self, path: str, dotted: str, scope: int = MODULE) -> object:
         """The value of a name at a scope of a file: that of the one constant assigned to it; else `UNKNOWN`."""
@@ -97,4 +101,4 @@ class Constants:
 
     def _agreed(self, name: str) -> object:
         found = [self._folded(path, assignment) for path, assignment in self.django.assignments(name)]
-        return found[0] if found and all(value == found[0] for value in found) else UNKNOWN
+        return found[0] if found and self.django.is_whole and all(value == found[0] for value in found) else UNKNOWN

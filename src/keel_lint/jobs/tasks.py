@@ -16,8 +16,9 @@ from keel_lint.jobs.constants import Constants
 from keel_lint.jobs.values import UNKNOWN, fold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from keel_lint.jobs.settings_modules import SettingsModules
     from keel_lint.project import Project, Symbol
 
 DECORATORS = frozenset({
@@ -78,10 +79,12 @@ class Task:
 class Tasks:
     """Answers what is a task and what options it has."""
 
-    def __init__(self, project: Project, settings: CelerySettings) -> None:
+    def __init__(
+        self, project: Project, settings: CelerySettings, modules: Callable[[], SettingsModules] | None = None
+    ) -> None:
         self._project = project
         self._known_settings = settings
-        self.constants = Constants(project)
+        self.constants = Constants(project, modules)
         self._spread = OptionsReader(project, self.constant)
 
     @property
