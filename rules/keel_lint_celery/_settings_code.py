@@ -9,11 +9,13 @@ import libcst as cst
 
 from keel_lint.definition import dotted
 from keel_lint.jobs.celery_settings import setting_of
+from keel_lint.jobs.values import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from keel_lint.definition import Definition
+    from keel_lint.glance import Glance
 
 BEAT = "beat_schedule"
 
@@ -42,6 +44,15 @@ class BeatEntry:
 def settings_in(definition: Definition) -> list[Written]:
     """The settings of Celery that a definition gives a value: assigned, updated, or as keys of a dict of settings."""
     return definition.once(_settings)
+
+
+def production_settings(glance: Glance, name: str) -> list[tuple[tuple[int, int], object]]:
+    """Where a definition gives a setting a value that may be in force in production, as (span, value)."""
+    fact, tasks = glance.fact, glance.jobs.tasks
+    if not glance.jobs.settings_modules.counts(glance.path):
+        return []
+    here = (one for one in glance.jobs.settings.get(name) if one.path == glance.path and fact.start <= one.start < fact.end)
+    return [((s.start, s.end), fold(s.value, lambda text, path=s.path: tasks.constant(path, text))) for s in here]  # type: ignore[misc]
 
 
 def beat_entries(definition: Definition) -> list[BeatEntry]:

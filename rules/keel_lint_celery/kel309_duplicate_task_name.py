@@ -2,12 +2,13 @@
 
 ## What it does
 Reports a task whose registered name another task of the same package has: both give the same `name=`, one gives the name that
-the other gets from its module, or one module defines two tasks of one name. The finding stands at the later one; the path leads
-to the other.
+the other gets from its module, or one module defines two tasks of one name. The finding stands at the later one; the path
+leads to the other.
 
 ## Why is this bad?
-Celery keeps one function for a name and drops the other, without a word before 5.7 and with a `DuplicateTaskNameWarning` since.
-Which one it keeps depends on the order of imports. Every call of the one that is dropped runs the other, with its arguments.
+Celery keeps one function for a name and drops the other, without a word before 5.7 and with a `DuplicateTaskNameWarning`
+since. Which one it keeps depends on the order of imports. Every call of the one that is dropped runs the other, with its
+arguments.
 
 ## Example
 ### The same name twice

@@ -53,6 +53,10 @@ DEFAULT_EXCLUDE = (
 WORDS = {
     "celery": b"celery",
     "shared_task": b"shared_task",
+    # A module of tasks may name no engine: `from shop.worker import app`, `@app.task`.
+    "task": b".task\n",
+    "task_called": b".task(",
+    "task_windows": b".task\r",
     "temporalio": b"temporalio",
     "delay": b".delay",
     "on_commit": b"on_commit",

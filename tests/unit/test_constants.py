@@ -78,6 +78,9 @@ def test_what_a_name_is_worth(name: str, value: object) -> None:
         ("f'{name}'", UNKNOWN),
         ("'a' + name", UNKNOWN),
         ("'a' * 9", UNKNOWN),
+        ("60 * (10**2)", 6000),
+        ("10**-2", UNKNOWN),
+        ("2**10**9", UNKNOWN),
     ],
 )
 def test_strings_fold(text: str, value: object) -> None:

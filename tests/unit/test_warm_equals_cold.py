@@ -31,12 +31,15 @@ from keel_lint.jobs.tasks import SETTING_OF_OPTION
 from keel_lint.rule import Rule
 
 
+SETTING = "django.conf.settings.CELERY_TASK_TIME_LIMIT"
+
+
 class Probe(Rule):
     code = "PRB001"
     slug = "probe-everything"
     group = "correctness"
     engine = "celery"
-    judges = ("dispatch", "signature", "settings", "task", "task-class", "workflow", "activity-call", "activity")
+    judges = ("dispatch", "settings", "beat", "task", "task-class", "workflow", "activity-call", "activity", "worker")
 
     def visit_Call(self, node) -> None:
         definition, jobs = self.definition, self.definition.jobs
@@ -58,7 +61,14 @@ class Probe(Rule):
         definition, jobs = self.definition, self.definition.jobs
         settings = {name: [one.value for one in found] for name, found in jobs.settings.settings.items()}
         everything = settings, [task.name for task in jobs.all_tasks], self.about(definition.task), jobs.charge_calls
-        self.report(definition.fact.name_span, repr(everything))
+        self.report(definition.fact.name_span, repr((everything, self.registered())))
+
+    def registered(self) -> object:
+        definition, jobs = self.definition, self.definition.jobs
+        names = "shop.tasks.send", "shop.tasks.deliver", "shop.tusks.send", "send-mail", "shop.tasks.Base"
+        missing = [jobs.names.missing(name, definition.path) for name in names]
+        constants = [jobs.tasks.constant(definition.path, name) for name in ("LIMIT", SETTING)]
+        return jobs.names.given, missing, jobs.workers.registered, jobs.broker, jobs.setting("task_time_limit"), constants
 '''
 ABSENT = "\0"
 """The text of a slot whose file is not there."""
@@ -101,6 +111,8 @@ SLOTS: dict[str, tuple[str, ...]] = {
         "CELERY_TASK_ACKS_LATE = True\n",
         "DATABASES = {'default': {'ATOMIC_REQUESTS': True}}\n",
         "CELERY_TASK_SERIALIZER = 'pickle'\nCELERY_ACCEPT_CONTENT = ['pickle']\n",
+        "from shop.tasks import LIMIT\nCELERY_BROKER_URL = 'redis://x'\nWAIT = LIMIT\nCELERY_TASK_TIME_LIMIT = 2 * LIMIT\n",
+        "CELERY_BEAT_SCHEDULE = {'send': {'task': 'shop.tasks.send', 'schedule': 60, 'args': (1)}}\n",
         "",
         ABSENT,
     ),
@@ -119,6 +131,18 @@ SLOTS: dict[str, tuple[str, ...]] = {
         ABSENT,
     ),
     "limit": ("LIMIT = 5\n", "LIMIT = 50\n", "LIMIT = limit()\n"),
+    "entry": (
+        "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')\n",
+        "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.tasks')\n",
+        ABSENT,
+    ),
+    "worker": (
+        "worker = Worker(client, task_queue='orders', workflows=[Order], activities=[ship])\n",
+        "worker = Worker(client, task_queue='orders', workflows=[Order], activities=[*ACTIVITIES])\n",
+        "worker = Worker(client, task_queue=QUEUE, workflows=[Order])\n",
+        "worker = Worker(client, **options)\n",
+        ABSENT,
+    ),
     "requirements": ("celery==5.3.1\n", "celery==5.4.0\n", "celery\n", ABSENT),
     "workflow body": (
         "return time.time()",
@@ -134,7 +158,12 @@ SLOTS: dict[str, tuple[str, ...]] = {
         "from time import time as now\n",
         ABSENT,
     ),
-    "activity": ("@activity.defn\nasync def ship(order):\n    time.sleep(1)\n", "def ship(order):\n    pass\n", ABSENT),
+    "activity": (
+        "@activity.defn\nasync def ship(order):\n    time.sleep(1)\n\n\nACTIVITIES = [ship]\nQUEUE = 'orders'\n",
+        "@activity.defn(name='post')\ndef ship(order):\n    pass\n\n\nACTIVITIES = []\nQUEUE = 'post'\n",
+        "def ship(order):\n    pass\n",
+        ABSENT,
+    ),
     "configuration": (
         ABSENT,
         "[per-file-ignores]\n'service.py' = ['KEL101']\n",
@@ -169,6 +198,9 @@ def project(chosen: Mapping[str, str]) -> dict[str, str]:
         f"    @workflow.run\n    async def run(self, order):\n        {of('workflow body')}\n",
         "shop/helpers.py": f"import random\nimport time\n\n\n{of('helpers')}",
         "shop/activities.py": f"import time\nfrom temporalio import activity\n\n\n{of('activity')}",
+        "manage.py": f"import os\n{of('entry')}",
+        "shop/worker.py": "from temporalio.worker import Worker\nfrom shop.activities import ACTIVITIES, QUEUE, ship\n"
+        f"from shop.workflows import Order\n\n{of('worker')}",
         "keel-lint.toml": of("configuration"),
     }
     return {name: text for name, text in files.items() if ABSENT not in text}
@@ -239,6 +271,8 @@ JOINED = {
     "service block": "with boundary():",
     "view call": "send.delay(order.pk)",
     "workflow body": "return now()",
+    "entry": "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')\n",
+    "worker": "worker = Worker(client, task_queue=QUEUE, workflows=[Order], activities=ACTIVITIES)\n",
 }
 """Choices that make one file lean on as many others as can be."""
 CHOICES = st.sampled_from([(slot, choice) for slot, choices in SLOTS.items() for choice in choices])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from keel_lint.jobs.brokers import Broker, Brokers
 from keel_lint.jobs.celery_settings import CelerySettings, read_settings
 from keel_lint.jobs.dispatches import Dispatches
 from keel_lint.jobs.models import Models
@@ -14,12 +15,14 @@ from keel_lint.jobs.names import TaskNames
 from keel_lint.jobs.settings_modules import SettingsModules, find
 from keel_lint.jobs.tasks import Task, Tasks
 from keel_lint.jobs.temporal import Temporal
+from keel_lint.jobs.values import UNKNOWN, fold
 from keel_lint.jobs.versions import Version, version_of
 from keel_lint.jobs.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from keel_lint.jobs.django_settings import DjangoSettings
     from keel_lint.project import Project
 
 
@@ -50,6 +53,7 @@ class Jobs:
         project.derive("tasks", lambda: msgspec.msgpack.encode([(task.path, task.position) for task in self._all_tasks]))
         project.derive("task-names", self._task_names)
         project.derive("workers", self._all_workers)
+        project.derive("broker", self._the_broker)
         project.derive("sandbox-is-weakened", lambda: bytes([self.temporal.sandbox_is_weakened]))
         project.derive("modules-passed-through", lambda: repr(sorted(self.temporal.modules_passed_through)).encode())
         project.derive("worker-failure-types", lambda: " ".join(sorted(self.temporal.worker_failure_types)).encode())
@@ -91,7 +95,7 @@ class Jobs:
 
     @cached_property
     def _tasks(self) -> Tasks:
-        return Tasks(self.project, self._settings, lambda: self._settings_modules)
+        return Tasks(self.project, self._settings, lambda: self.settings_modules)
 
     @cached_property
     def names(self) -> TaskNames:
@@ -101,6 +105,11 @@ class Jobs:
     def _task_names(self) -> bytes:
         return self.names.digest()
 
+    @property
+    def django_settings(self) -> DjangoSettings:
+        """Which modules are Django's settings."""
+        return self._tasks.constants.django
+
     @cached_property
     def workers(self) -> Workers:
         """Temporal's workers: what each registers, and the task queue it polls."""
@@ -108,6 +117,26 @@ class Jobs:
 
     def _all_workers(self) -> bytes:
         return self.workers.digest()
+
+    @property
+    def broker(self) -> Broker | None:
+        """The broker, where it is one that delivers a message again after a known time."""
+        return self._brokers.redelivering
+
+    @cached_property
+    def _brokers(self) -> Brokers:
+        return Brokers(self.project, self._settings, self._tasks, self._relevant)
+
+    def _the_broker(self) -> bytes:
+        return self._brokers.digest()
+
+    def setting(self, name: str) -> object:
+        """What every place that gives Celery a setting agrees on; `None` where none does, `UNKNOWN` where it cannot be told."""
+        settings = self.settings
+        found = [fold(one.value, lambda text, path=one.path: self.tasks.constant(path, text)) for one in settings.get(name)]  # type: ignore[misc]
+        if not found:
+            return UNKNOWN if settings.opaque else None
+        return found[0] if all(value == found[0] for value in found) else UNKNOWN
 
     @property
     def dispatches(self) -> Dispatches:

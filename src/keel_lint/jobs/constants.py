@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from keel_lint.index.facts import MODULE, Assignment, assignments_of
 from keel_lint.jobs.django_settings import DjangoSettings
+from keel_lint.jobs.settings_modules import find
 from keel_lint.jobs.values import UNKNOWN, fold
 
 if TYPE_CHECKING:
@@ -25,12 +27,11 @@ _MIXED_IN = frozenset({
 
 
 class Constants:
-    """Answers what a dotted name is worth."""
+    """Answers what a dotted name is worth. `modules` gives Django's settings modules that count in production."""
 
-    def __init__(self, project: Project, chosen: Callable[[], SettingsModules] | None = None) -> None:
-        """`chosen` tells which of Django's settings modules the configuration names."""
+    def __init__(self, project: Project, modules: Callable[[], SettingsModules] | None = None) -> None:
         self._project = project
-        self._django = DjangoSettings(project, chosen)
+        self.django = DjangoSettings(project, modules or (lambda: find(project, None)))
 
     def value(self, path: str, dotted: str, scope: int = MODULE) -> object:
         """The value of a name at a scope of a file: that of the one constant assigned to it; else `UNKNOWN`."""
@@ -38,7 +39,7 @@ class Constants:
         if symbol.name.startswith(DJANGO_SETTINGS):
             return self._of_django(symbol.name.removeprefix(DJANGO_SETTINGS))
         if not symbol.path:
-            return UNKNOWN
+            return timedelta if symbol.name == "datetime.timedelta" else UNKNOWN
         if symbol.assignment >= 0:
             return self._of_module(symbol, dotted)
         return self._of_class(symbol) if symbol.definition >= 0 and symbol.state == "unknown" else UNKNOWN
@@ -99,5 +100,5 @@ class Constants:
         return self._project.memo(("django setting", name), lambda: self._agreed(name), unknown)
 
     def _agreed(self, name: str) -> object:
-        found = [self._folded(path, assignment) for path, assignment in self._django.assignments(name)]
-        return found[0] if found and all(value == found[0] for value in found) else UNKNOWN
+        found = [self._folded(path, assignment) for path, assignment in self.django.assignments(name)]
+        return found[0] if found and self.django.is_whole and all(value == found[0] for value in found) else UNKNOWN

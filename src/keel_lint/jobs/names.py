@@ -176,9 +176,7 @@ class TaskNames:
 
     def _is_known(self, name: str) -> bool:
         """Whether a task has the name; a package may be imported under a longer or a shorter one."""
-        if name in self._by_name:
-            return True
-        return any(known.endswith(f".{name}") or name.endswith(f".{known}") for known in self._by_name if "." in known)
+        return name in self._by_name or any(_is_same(known, name) for known in self._by_name)
 
     def _missing_in(self, path: str, name: str, last: str) -> Missing | None:
         facts = self._project.try_facts(path)
@@ -192,7 +190,7 @@ class TaskNames:
         task = self._tasks.of(symbol)
         registered = self.of(task) if task is not None else None
         if registered is not None:
-            return Missing(name, "other name", (registered,))
+            return None if _is_same(registered, name) else Missing(name, "other name", (registered,))
         definition = self._project.facts(symbol.path).definitions[symbol.definition]
         if task is not None or definition.decorators or definition.kind != "function" or not self._given.is_whole:
             return None
@@ -226,6 +224,13 @@ class TaskNames:
     def _mistyped(self, name: str) -> tuple[str, ...]:
         """The names of tasks from which a name differs as one that is mistyped does."""
         return tuple(known for known in self.nearest(name) if _is_mistyped(name, known))
+
+
+def _is_same(known: str, name: str) -> bool:
+    """Whether two names are one, as a package may be imported under a longer or a shorter name."""
+    if known == name:
+        return True
+    return "." in known and (known.endswith(f".{name}") or name.endswith(f".{known}"))
 
 
 def _is_mistyped(name: str, known: str) -> bool:

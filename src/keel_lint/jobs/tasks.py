@@ -79,11 +79,12 @@ class Task:
 class Tasks:
     """Answers what is a task and what options it has."""
 
-    def __init__(self, project: Project, settings: CelerySettings, chosen: Callable[[], SettingsModules] | None = None) -> None:
-        """`chosen` tells which of Django's settings modules the configuration names."""
+    def __init__(
+        self, project: Project, settings: CelerySettings, modules: Callable[[], SettingsModules] | None = None
+    ) -> None:
         self._project = project
         self._known_settings = settings
-        self._constants = Constants(project, chosen)
+        self.constants = Constants(project, modules)
         self._spread = OptionsReader(project, self.constant)
 
     @property
@@ -222,7 +223,7 @@ class Tasks:
 
     def constant(self, path: str, dotted: str, scope: int = -1) -> object:
         """The value of a name that stands for a constant, in whatever file; see `Constants`."""
-        return self._constants.value(path, dotted, scope)
+        return self.constants.value(path, dotted, scope)
 
     def _class_of(self, path: str, text: str, scope: int) -> tuple[str, int] | None:
         symbol = self._project.resolve(path, text, scope)

@@ -21,6 +21,7 @@ Lookup = Callable[[str], object]
 """From a dotted name to its value, `UNKNOWN` where it has none. The class `timedelta` is known under any name by its class."""
 
 _LIMIT = 10**18
+_HIGHEST_POWER = 18
 _BINARY: dict[type[ast.operator], Callable[[object, object], object]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -28,6 +29,7 @@ _BINARY: dict[type[ast.operator], Callable[[object, object], object]] = {
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
 }
 
 
@@ -80,6 +82,8 @@ def _binary(node: ast.BinOp, lookup: Lookup) -> object:
     if apply is None or not isinstance(left, (int, float, timedelta)) or not isinstance(right, (int, float, timedelta)):
         return UNKNOWN
     if any(isinstance(value, (int, float)) and abs(value) > _LIMIT for value in (left, right)):
+        return UNKNOWN
+    if isinstance(node.op, ast.Pow) and not (isinstance(right, int) and 0 <= right <= _HIGHEST_POWER):
         return UNKNOWN
     return apply(left, right)
 
