@@ -53,6 +53,7 @@ DEFAULT_EXCLUDE = (
 WORDS = {
     "celery": b"celery",
     "shared_task": b"shared_task",
+    "task": b".task(",
     "temporalio": b"temporalio",
     "delay": b".delay",
     "on_commit": b"on_commit",
