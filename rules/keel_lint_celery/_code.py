@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from keel_lint.jobs.tasks import Task
 
 ON_COMMIT = "django.db.transaction.on_commit"
+OPTIONS = frozenset({
+    "args", "compression", "countdown", "eta", "exchange", "expires", "headers", "ignore_result", "kwargs", "link",
+    "link_error", "priority", "queue", "retry", "retry_policy", "routing_key", "serializer", "shadow", "soft_time_limit",
+    "task_id", "time_limit",
+})  # fmt: skip
+"""The options of `apply_async`: https://docs.celeryq.dev/en/stable/reference/celery.app.task.html"""
 _SHORT = 40
 
 

@@ -232,7 +232,7 @@ import libcst as cst
 
 from keel_lint.jobs.messages import message_of, sends_more_than_keys, serializer
 from keel_lint.rule import Rule
-from keel_lint_celery._code import shown
+from keel_lint_celery._code import keywords, shown
 from keel_lint_celery._payloads import OBJECT, Payloads, has_own_encoding
 
 if TYPE_CHECKING:
@@ -271,16 +271,17 @@ class UnserializableArgument(Rule):
         for passed in message.passed if message is not None else ():
             payload = self._payloads.of(passed.value)
             if message is not None and payload is not None:
-                self._judge(message, passed, payload, serializer(self.definition, message, node))
+                used, is_chosen = serializer(self.definition, message, node), "serializer" in keywords(node)
+                self._judge(message, passed, payload, used, is_chosen)
 
-    def _judge(self, message: Message, passed: Passed, payload: Payload, used: object) -> None:
+    def _judge(self, message: Message, passed: Passed, payload: Payload, used: object, is_chosen: bool) -> None:
         task = message.dispatch.task
         turns = payload.is_pydantic and task is not None and "pydantic" in task.given
         if turns or has_own_encoding(self.definition.jobs):
             return
         if used == "json":
             self._report(message, passed, payload)
-        elif used == "pickle" and payload is OBJECT:
+        elif used == "pickle" and payload is OBJECT and is_chosen:
             text = (
                 f"`{message.dispatch.shown}` is given a pickled object: a stale copy of all that it holds, which only workers "
                 f"that accept pickle can read; {payload.instead}"

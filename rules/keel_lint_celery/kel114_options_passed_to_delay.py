@@ -133,19 +133,12 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from keel_lint.rule import Rule
-from keel_lint_celery._code import dispatch_at
+from keel_lint_celery._code import OPTIONS, dispatch_at
 
 if TYPE_CHECKING:
     from keel_lint.fixing import FixBuilder
     from keel_lint.glance import Glance
     from keel_lint.jobs.tasks import Task
-
-OPTIONS = frozenset({
-    "args", "compression", "countdown", "eta", "exchange", "expires", "headers", "ignore_result", "kwargs", "link",
-    "link_error", "priority", "queue", "retry", "retry_policy", "routing_key", "serializer", "shadow", "soft_time_limit",
-    "task_id", "time_limit",
-})  # fmt: skip
-"""The options of `apply_async`: https://docs.celeryq.dev/en/stable/reference/celery.app.task.html"""
 
 
 class OptionsPassedToDelay(Rule):

@@ -27,7 +27,7 @@ def load(order_id):
 
 def ship(order_id):
     send.delay(order_id)  # KEL116
-    send.delay(order_id, "anna@example.com", countdown=60)  # KEL116
+    send.delay(order_id, "anna@example.com", urgent=True)  # KEL116
     send.apply_async((order_id, "anna@example.com", True))  # KEL116
     send.apply_async(kwargs={"order": order_id, "to": "anna@example.com"})  # KEL116
     chain(load.s(order_id, 1), send.s("anna@example.com")).delay()  # KEL116
@@ -155,6 +155,7 @@ from keel_lint.index.roles import DISPATCHES, SIGNATURES
 from keel_lint.jobs.messages import Message, message_of
 from keel_lint.jobs.signatures import is_typed, misfit, parameters_of, shown
 from keel_lint.rule import Rule
+from keel_lint_celery._code import OPTIONS
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -162,7 +163,6 @@ if TYPE_CHECKING:
     from keel_lint.glance import Glance
     from keel_lint.jobs.tasks import Task
 
-_OPTIONS = frozenset({"countdown", "eta", "expires", "priority", "queue", "routing_key", "task_id"})
 _SPELLED_OUT = frozenset({"delay", "delay_on_commit"})
 
 
@@ -195,6 +195,8 @@ class SignatureMismatch(Rule):
         if parameters is None:
             return
         keywords = [one.keyword for one in message.passed if one.keyword]
+        if message.method in _SPELLED_OUT and not OPTIONS.isdisjoint(keywords):
+            return  # KEL114 says so, and has a fix
         reason = misfit(parameters, len(message.passed) - len(keywords), keywords, partial=message.method == "s")
         if reason is not None:
             then = "Celery raises TypeError" if at_once else "the worker fails with TypeError"
@@ -212,9 +214,7 @@ class SignatureMismatch(Rule):
 
     def _say(self, node: cst.Call, message: Message, task: Task, does: str) -> None:
         called = f"`{task.definition.name}.{message.method}`" if message.method != "send_task" else "`send_task`"
-        option = next((name for name in _OPTIONS if message.method in _SPELLED_OUT and f"'{name}'" in does), None)
-        more = f"; `{option}` is an option of `apply_async`" if option is not None else ""
-        self.report(node, f"{called} sends what the task does not take: {does}{more}", hops=(self._hop(task),))
+        self.report(node, f"{called} sends what the task does not take: {does}", hops=(self._hop(task),))
 
     def _hop(self, task: Task) -> Hop:
         project = self.definition.project

@@ -245,3 +245,21 @@ def test_a_class_without_run_can_be_asked_for_its_options() -> None:
 def test_the_parameters_of_a_bound_task_are_those_of_the_caller() -> None:
     task = task_of(jobs_of({"tasks.py": HEAD + "@app.task(bind=True)\ndef f(self, a, b): ...\n"}))
     assert [parameter.name for parameter in task.parameters] == ["a", "b"]
+
+
+ASSIGNED = {
+    "a call": "from celery import shared_task\nretried = shared_task(max_retries=3)\n",
+    "of an application": "from celery import Celery\napp = Celery()\nretried = app.task(max_retries=3)\n",
+    "a partial": (
+        "from functools import partial\nfrom celery import shared_task\nretried = partial(shared_task, max_retries=3)\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("maker", ASSIGNED.values(), ids=ASSIGNED)
+def test_a_decorator_that_a_name_holds(maker: str) -> None:
+    called = "()" if "partial" in maker else ""
+    user = f"from shop.tools import retried\n\n@retried{called}\ndef f(order_id): ...\n"
+    task = task_of(jobs_of({"shop/tools.py": maker, "shop/tasks.py": user}))
+    assert task.given["max_retries"].value == 3
+    assert task.given["max_retries"].path == "shop/tools.py"

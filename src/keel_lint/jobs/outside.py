@@ -61,6 +61,9 @@ WORDS = frozenset(
 )  # fmt: skip
 """One of these stands in every file that talks to the outside."""
 
+_API_CLIENT = re.compile(r"(?!.*\btests?\b)[\w.]+\.(?:[A-Z]\w*)(?:Api|API|ApiClient|APIClient|RestClient|HttpClient)\Z")
+"""A class of another package that by its name is a client of a service."""
+
 _DEPTH = 3
 
 Through = tuple[tuple[str, int, int, str], ...]
@@ -150,7 +153,7 @@ def _is_function(project: Project, symbol: Symbol) -> bool:
 def _outgoing(project: Project, path: str, position: int) -> Iterator[Outgoing]:
     for here, call, symbol, through in followed(project, path, position, WORDS):
         name = made_name(project, symbol)
-        if talks(name):
+        if talks(name) or (symbol.state == "external" and _API_CLIENT.match(name)):
             yield Outgoing(name, _waits(project, here, call, name), here, call.start, call.end, through)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keel_lint.index.facts import Argument, Decorator, Definition, Parameter, assignments_of
+from keel_lint.index.facts import MODULE, Argument, Decorator, Definition, Parameter, assignments_of
 from keel_lint.jobs.activity_options import OptionsReader
 from keel_lint.jobs.celery_settings import CelerySettings, TaskClass, is_app
 from keel_lint.jobs.constants import Constants
@@ -49,6 +49,14 @@ class Option:
     path: str
     start: int
     end: int
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """What makes a function a task: the arguments that it adds itself, and the file in which they stand."""
+
+    path: str
+    arguments: tuple[Argument, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,12 +140,14 @@ class Tasks:
                 return self._function_task(path, position, definition, decorator, given)
         return None
 
-    def _function_task(
-        self, path: str, position: int, definition: Definition, decorator: Decorator, wrapped: tuple[Argument, ...]
-    ) -> Task:
-        arguments = (*wrapped, *(decorator.arguments or ()))
-        given, opaque = self._given(path, arguments, definition.parent)
-        base = self._class_of(path, given["base"].text, definition.parent) if "base" in given else None
+    def _function_task(self, path: str, position: int, definition: Definition, decorator: Decorator, maker: _Maker) -> Task:
+        given, is_maker_opaque = self._given(maker.path, maker.arguments, MODULE)
+        own, opaque = self._given(path, decorator.arguments or (), definition.parent)
+        given |= own
+        based = given.get("base")
+        scope = definition.parent if "base" in own else MODULE
+        base = self._class_of(based.path, based.text, scope) if based is not None else None
+        opaque = opaque or is_maker_opaque
         named = given["name"].value if "name" in given else UNKNOWN
         name = named if isinstance(named, str) else f"{self._project.module_name(path)}.{definition.qualname}"
         return Task(name, path, position, definition, decorator, given, base, opaque)
@@ -171,17 +181,36 @@ class Tasks:
         name = f"{self._project.module_name(path)}.{definition.qualname}"
         return Task(name, path, position, definition, None, {}, (path, position), opaque=False)
 
-    def _task_decorator(self, path: str, definition: Definition, decorator: Decorator) -> tuple[Argument, ...] | None:
+    def _task_decorator(self, path: str, definition: Definition, decorator: Decorator) -> _Maker | None:
         """The arguments that a task decorator's own maker adds, or `None` where it makes no task."""
         if not decorator.callee:
             return None
         symbol = self._project.resolve(path, decorator.callee, definition.parent)
         if symbol.name in DECORATORS:
-            return ()
+            return _Maker(path)
         if symbol.state == "internal" and symbol.definition >= 0:
             return self._made_by_project(symbol)
         owner, _, last = decorator.callee.rpartition(".")
-        return () if last == "task" and owner and self.is_application(path, owner, definition.parent) else None
+        if last == "task" and owner and self.is_application(path, owner, definition.parent):
+            return _Maker(path)
+        return self._made_by_assignment(symbol) if symbol.assignment >= 0 else None
+
+    def _made_by_assignment(self, symbol: Symbol) -> _Maker | None:
+        """`task_with_retry = shared_task(max_retries=3)`, or the `partial` of a task decorator."""
+        facts = self._project.facts(symbol.path)
+        assignment = facts.assignments[symbol.assignment]
+        inside = (call for call in facts.calls if assignment.start <= call.start and call.end == assignment.end)
+        made = next(inside, None)
+        if made is None:
+            return None
+        arguments = made.arguments
+        if made.callee.rpartition(".")[2] == "partial" and arguments and not arguments[0].keyword:
+            decorator, arguments = arguments[0].text, arguments[1:]
+        else:
+            decorator = made.callee
+        if decorator.rpartition(".")[2] not in _MAKING or not self._is_task_call(symbol.path, decorator, MODULE):
+            return None
+        return _Maker(symbol.path, arguments)
 
     def is_application(self, path: str, dotted: str, scope: int) -> bool:
         """Whether a name stands for a Celery application."""
@@ -196,17 +225,18 @@ class Tasks:
             owner.state in {"external", "unknown"} and "celery" in owner.name.lower() and last_two[2].lower() in _APP_NAMES
         )
 
-    def _made_by_project(self, symbol: Symbol) -> tuple[Argument, ...] | None:
+    def _made_by_project(self, symbol: Symbol) -> _Maker | None:
         """A project's own decorator makes tasks where its body calls a task decorator."""
         facts = self._project.facts(symbol.path)
         maker = facts.definitions[symbol.definition]
         if maker.kind != "function":
             return None
         for call in facts.calls:
-            if not maker.start <= call.start < maker.end or call.callee.rpartition(".")[2] not in {"task", "shared_task"}:
+            if not maker.start <= call.start < maker.end or call.callee.rpartition(".")[2] not in _MAKING:
                 continue
             if self._is_task_call(symbol.path, call.callee, call.scope):
-                return tuple(argument for argument in call.arguments if argument.keyword not in {"", "*", "**"})
+                given = (argument for argument in call.arguments if argument.keyword not in {"", "*", "**"})
+                return _Maker(symbol.path, tuple(given))
         return None
 
     def _is_task_call(self, path: str, callee: str, scope: int) -> bool:
@@ -333,4 +363,5 @@ def _is_name_of(pattern: object, task: Task) -> bool:
     return pattern in {"*", task.name} or f".{task.name}".endswith(f".{pattern}") or pattern.endswith(f".{task.name}")
 
 
+_MAKING = frozenset({"shared_task", "task"})
 _APP_NAMES = frozenset({"app", "celery", "celery_app", "capp", "current_app"})

@@ -1,0 +1,236 @@
+"""A task waits for the network without a timeout
+
+## What it does
+Finds calls in a task that wait for ever unless they are told not to: `requests`, `urllib`, `urllib3`, `smtplib`, `ftplib`,
+`socket.create_connection` and the like without `timeout`, also in the functions of the project that the task calls.
+
+## Why is this bad?
+A server that accepts the connection and never answers keeps the worker process for good: nothing fails, nothing is logged.
+After as many such calls as there are processes the queue stands still. A time limit of the task frees the process, but kills
+it where it stands.
+
+## Example
+### In the task
+```python
+import requests
+from celery import shared_task
+
+
+@shared_task
+def sync_user(user_id):
+    response = requests.post("https://crm.example/users", json={"id": user_id})  # KEL217
+    response.raise_for_status()
+```
+
+### Through a session, a client, and other libraries
+```python
+import smtplib
+from urllib.request import urlopen
+
+import requests
+from celery import shared_task
+
+
+@shared_task
+def sync_user(user_id):
+    with requests.Session() as session:
+        session.headers["X-User"] = str(user_id)
+        session.get("https://crm.example/users")  # KEL217
+    urlopen("https://crm.example/ping")  # KEL217
+    server = smtplib.SMTP("mail.example", 25)  # KEL217
+    server.quit()
+```
+
+### In a function that the task calls
+```python title="shop/crm.py"
+import requests
+
+
+def push(user_id):
+    return requests.post("https://crm.example/users", json={"id": user_id})
+```
+```python title="shop/tasks.py"
+from celery import shared_task
+
+from shop.crm import push
+
+
+@shared_task
+def sync_user(user_id):
+    push(user_id)  # KEL217
+```
+
+## Use instead
+### A timeout
+```python
+import smtplib
+import socket
+from urllib.request import urlopen
+
+import requests
+from celery import shared_task
+
+
+@shared_task
+def sync_user(user_id):
+    requests.post("https://crm.example/users", json={"id": user_id}, timeout=(3, 30))
+    urlopen("https://crm.example/ping", None, 10)
+    socket.create_connection(("crm.example", 443), 10).close()
+    with smtplib.SMTP("mail.example", 25, timeout=10) as server:
+        server.noop()
+```
+
+### Options that are put together elsewhere
+```python
+import requests
+from celery import shared_task
+
+OPTIONS = {"timeout": 10}
+
+
+@shared_task
+def sync_user(user_id):
+    requests.post("https://crm.example/users", json={"id": user_id}, **OPTIONS)
+```
+
+### A session with an adapter of its own
+```python
+import requests
+from celery import shared_task
+
+from shop.http import TimeoutAdapter
+
+
+@shared_task
+def sync_user(user_id):
+    session = requests.Session()
+    session.mount("https://", TimeoutAdapter(10))
+    session.get(f"https://crm.example/users/{user_id}")
+```
+
+### A library that has a timeout by itself
+```python
+import httpx
+from celery import shared_task
+
+
+@shared_task
+def sync_user(user_id):
+    httpx.post("https://crm.example/users", json={"id": user_id})
+```
+
+## Fix safety
+Unsafe: `timeout=30` is added: a call that took longer and succeeded now fails. Where the call stands in another function there
+is no fix.
+
+## Known missed alarms
+Calls on objects that come from elsewhere, and more than three functions away from the task.
+
+## Options
+None.
+
+## References
+- https://docs.celeryq.dev/en/stable/userguide/tasks.html
+- https://requests.readthedocs.io/en/latest/user/advanced/#timeouts
+- https://docs.python.org/3/library/socket.html#socket.getdefaulttimeout
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from keel_lint.finding import Hop
+from keel_lint.jobs.outside import WAITING, outgoing
+from keel_lint.jobs.receivers import Receivers
+from keel_lint.rule import Rule
+from keel_lint_celery._code import is_spread, keywords
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from keel_lint.fixing import FixBuilder
+    from keel_lint.glance import Glance
+    from keel_lint.jobs.outside import Outgoing
+
+_BY_POSITION = {
+    "ftplib.FTP": 5, "http.client.HTTPConnection": 3, "http.client.HTTPSConnection": 3, "imaplib.IMAP4": 3, "poplib.POP3": 3,
+    "smtplib.LMTP": 5, "smtplib.SMTP": 4, "socket.create_connection": 2, "telnetlib.Telnet": 3, "urllib.request.urlopen": 3,
+}  # fmt: skip
+"""With how many positional arguments the last one is the timeout."""
+_SECONDS = 30
+
+
+class NetworkCallWithoutTimeout(Rule):
+    """Finds calls of a task that may wait for ever."""
+
+    code = "KEL217"
+    slug = "network-call-without-timeout"
+    group = "reliability"
+    engine = "celery"
+    versions = ">=3"
+    fix = "unsafe"
+    judges = ("task",)
+    proof = "PENDING"
+
+    @classmethod
+    def may_find(cls, glance: Glance) -> bool:
+        """Whether the task talks to the outside at all, and nothing gives all sockets a timeout."""
+        task = glance.jobs.tasks.at(glance.path, glance.position)
+        if task is None or b"setdefaulttimeout" in glance.project.source(glance.path).text:
+            return False
+        return bool(outgoing(glance.project, glance.path, glance.position))
+
+    def visit_Call(self, node: cst.Call) -> None:
+        """Judge a call of the task itself."""
+        name = self.definition.once(Receivers).called(node)
+        if name not in WAITING or self._gives_up(node, name) or self._has_adapter(node):
+            return
+        builder = self._fix(node)
+        self.report(node, _message(name), fix=builder)
+
+    def finish(self) -> None:
+        """Judge what the functions do that the task calls."""
+        seen: set[int] = set()
+        for one in outgoing(self.definition.project, self.definition.path, self.definition.position):
+            first = one.through[0] if one.through else None
+            if first is None or not one.waits or first[1] in seen or first[0] != self.definition.path:
+                continue
+            seen.add(first[1])
+            self.report((first[1], first[2]), _message(one.name), hops=tuple(self._way(one)))
+
+    def _gives_up(self, node: cst.Call, name: str) -> bool:
+        """Whether a call has a timeout, or may have one."""
+        if is_spread(node) or "timeout" in keywords(node):
+            return True
+        return sum(1 for one in node.args if one.keyword is None) >= _BY_POSITION.get(name, len(node.args) + 1)
+
+    def _has_adapter(self, node: cst.Call) -> bool:
+        """Whether the session is given an adapter, which may have a timeout."""
+        func = node.func
+        if not isinstance(func, cst.Attribute) or not isinstance(func.value, cst.Name):
+            return False
+        mounted = f"{func.value.value}.mount("
+        return mounted in self.definition.source.slice(self.definition.fact.start, self.definition.fact.end)
+
+    def _way(self, found: Outgoing) -> Iterator[Hop]:
+        for path, start, end, name in found.through:
+            yield self._hop(path, start, end, f"`{name}` is called here")
+        yield self._hop(found.path, found.start, found.end, f"`{found.name}` waits here")
+
+    def _hop(self, path: str, start: int, end: int, what: str) -> Hop:
+        project = self.definition.project
+        return Hop(project.absolute(path), project.source(path).span(start, end), what)
+
+    def _fix(self, node: cst.Call) -> FixBuilder:
+        builder = self.definition.fix(f"Wait no longer than {_SECONDS} seconds", "unsafe")
+        builder.insert_argument(node, f"timeout={_SECONDS}")
+        return builder
+
+
+def _message(name: str) -> str:
+    return (
+        f"`{name}` without a timeout: when the other side does not answer, it keeps the worker process for ever, and no error "
+        f"is logged; add `timeout={_SECONDS}`"
+    )
