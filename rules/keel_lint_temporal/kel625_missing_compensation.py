@@ -155,7 +155,8 @@ class MissingCompensation(Rule):
     def visit_Call(self, node: cst.Call) -> None:
         """Judge an activity call."""
         name = self.activity(node)
-        if name is None or self.methods.round(node) is None or paying_verb("", name, "payment") not in _TAKES:
+        verb = paying_verb("", name.removesuffix("_activity"), "payment") if name is not None else None
+        if self.methods.round(node) is None or verb not in _TAKES:
             return
         then = self.step_after(node)
         if then is not None and not self.is_caught(node) and not self.is_caught(then):
