@@ -127,16 +127,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import libcst as cst
-
 from keel_lint.index.roles import ACTIVITY_CALLS
-from keel_lint.jobs.activity_options import UNREAD, Options, OptionsReader, is_timeout
+from keel_lint.jobs.activity_options import is_timeout
 from keel_lint.rule import Rule
-from keel_lint_temporal._workflow_code import Place, WorkflowCode, only_value
+from keel_lint_temporal._activities import ActivityCalls
+from keel_lint_temporal._workflow_code import Place, WorkflowCode
 
 if TYPE_CHECKING:
+    import libcst as cst
+
     from keel_lint.definition import Definition
     from keel_lint.fixing import FixBuilder
+    from keel_lint.jobs.activity_options import Options
 
 FUNCTIONS = frozenset(f"temporalio.workflow.{name}" for name in ACTIVITY_CALLS)
 _HANGS = "the workflow task is retried for ever while the run looks Running"
@@ -155,7 +157,7 @@ class ActivityWithoutTimeout(Rule):
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)
-        self.reader = OptionsReader(definition.project, definition.jobs.tasks.constant)
+        self.calls = definition.once(ActivityCalls)
         self.workflow = WorkflowCode(definition)
 
     def visit_Call(self, node: cst.Call) -> None:
@@ -166,46 +168,14 @@ class ActivityWithoutTimeout(Rule):
         if place is not None and place.handler != "run":
             return  # A query or validator may call no activity at all: that is KEL712.
         given = {argument.keyword.value: argument for argument in node.args if argument.keyword is not None}
-        stated = {key: self.definition.value(argument.value) for key, argument in given.items()}
-        spread = Options()
-        for argument in node.args:
-            if argument.star == "**":
-                spread |= self.spread(argument.value)
-        values = {**spread.values, **stated}
+        spread = self.calls.spread(node)
+        values = {**spread.values, **self.calls.stated(node)}
         if any(is_timeout(values[key]) for key in (START, SCHEDULE) if key in values):
             return
         if not spread.complete:
             self.definition.project.leave_unresolved(self.definition.path, self.definition.span(node)[0])
         elif not self.definition.jobs.temporal.interceptor_sets_timeouts:
             self.say(node, name.rpartition(".")[2], given, spread, place)
-
-    def spread(self, value: cst.BaseExpression) -> Options:
-        """The options behind a `**`."""
-        scope = self.definition.scope(value)
-        function = self.definition.nearest(value, cst.FunctionDef)
-        if isinstance(value, cst.Name) and function is not None and self.is_local(function, value.value):
-            held = only_value(function, value.value)
-            if held is None or not self.is_only_spread(function, value.value):
-                return UNREAD
-            value = held
-        return self.reader.read(self.definition.path, self.definition.code(value), scope)
-
-    def is_local(self, function: cst.FunctionDef, name: str) -> bool:
-        scope = self.definition.scope(function.body)
-        return self.definition.project.resolve(self.definition.path, name, scope).state == "local"
-
-    def is_only_spread(self, function: cst.FunctionDef, name: str) -> bool:
-        """Whether a variable is never used but as `**name`, so that nothing can add to what it holds."""
-        for node in self.definition.find_all(cst.Name, function):
-            holder = self.definition.parent(node)
-            if node.value != name or isinstance(holder, (cst.AssignTarget, cst.AnnAssign)):
-                continue
-            if isinstance(holder, cst.Arg) and (holder.star == "**" or holder.keyword is node):
-                continue
-            if isinstance(holder, cst.Attribute) and holder.attr is node:
-                continue
-            return False
-        return True
 
     # -- reporting --------------------------------------------------------------------------------------------------------
 

@@ -161,9 +161,8 @@ _INSIDE = frozenset(
 _BUILTIN = frozenset({"ConnectionError", "OSError", "PermissionError", "RuntimeError", "TimeoutError", "ValueError"})
 _LOCAL = re.compile(r"(?:asyncio|concurrent|json|pydantic|dataclasses|typing|decimal|zoneinfo|jsonschema)\.")
 _QUIET = frozenset({
-    "asyncio.gather", "builtins.bool", "builtins.dict", "builtins.isinstance", "builtins.len", "builtins.list",
-    "builtins.print", "builtins.repr", "builtins.set", "builtins.str", "builtins.tuple", "datetime.timedelta",
-    "temporalio.common.RetryPolicy",
+    "asyncio.gather", "datetime.timedelta", "temporalio.common.RetryPolicy",
+    *(f"builtins.{name}" for name in ("bool", "dict", "isinstance", "len", "list", "print", "repr", "set", "str", "tuple")),
 })  # fmt: skip
 _QUIET_METHODS = frozenset({"append", "extend", "format", "get", "items", "join", "keys", "values"})
 _MAY_RAISE_TIMEOUT = frozenset({f"{WORKFLOW}.wait_condition", f"{WORKFLOW}.wait"})

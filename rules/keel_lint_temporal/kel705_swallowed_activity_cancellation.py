@@ -192,8 +192,8 @@ class SwallowedActivityCancellation(Rule):
         written = self.definition.code(handler.type) if handler.type is not None else ""
         swallowed = f"`except {written}` swallows the cancellation that arrives as ActivityError"
         start = self.definition.span(handler)[0]
-        instead = "begin with `if is_cancelled_exception(error): raise` (temporalio.exceptions)"
-        message = f"{swallowed}: the workflow goes on with {goes_on}; {instead}"
+        then = f"the workflow goes on with {goes_on}"
+        message = f"{swallowed}: {then}; begin with `if is_cancelled_exception(error): raise` (temporalio.exceptions)"
         self.report((start, start + len("except")), message, fix=self.insertion(handler))
 
     def goes_on(self, node: cst.Try) -> str | None:

@@ -45,6 +45,21 @@ class Order:
     async def check(self, item: str) -> None: ...  # KEL723
 ```
 
+A class inside a function cannot be found again by its name:
+
+```python
+from temporalio import workflow
+
+
+def make_workflow() -> type:
+    @workflow.defn
+    class Order:  # KEL723
+        @workflow.run
+        async def run(self) -> None: ...
+
+    return Order
+```
+
 An override must repeat the decorator:
 
 ```python
@@ -195,7 +210,8 @@ class WorkflowShape(Rule):
         if function is None or not any(self.is_defn(decorator) for decorator in node.decorators):
             return
         if any(self.methods.kind_of(one) == "run" for body in node.body.body for one in getattr(body, "decorators", ())):
-            self.say(node.name, f"workflow `{node.name.value}` is defined in a function", "define it at module level")
+            what = f"workflow `{node.name.value}` is defined in `{function.name.value}`"
+            self.report(node.name, f"{what}: ValueError is raised when that runs; define it at module level")
 
     def is_defn(self, decorator: cst.Decorator) -> bool:
         expression = decorator.decorator.func if isinstance(decorator.decorator, cst.Call) else decorator.decorator

@@ -344,6 +344,9 @@ class _Builder:
         self.type_parameters(position, node)
         if draft.outer == position:
             draft.roles.update(self.class_roles(draft, node))
+        else:
+            for decorator in decorators:
+                self.give_role(position, roles.of_decorator(self.canonical(decorator.callee)))
         self.push_body(node, position, at)
 
     def class_roles(self, draft: _Draft, node: Node) -> Iterator[str]:

@@ -57,6 +57,10 @@ class Jobs:
         project.derive("sandbox-is-weakened", lambda: bytes([self.temporal.sandbox_is_weakened]))
         project.derive("modules-passed-through", lambda: repr(sorted(self.temporal.modules_passed_through)).encode())
         project.derive("worker-failure-types", lambda: " ".join(sorted(self.temporal.worker_failure_types)).encode())
+        project.derive("activities", self._activities_digest)
+        project.derive("error-types", lambda: " ".join(sorted(self.temporal.dotted_error_types)).encode())
+        project.derive("default-converter", lambda: bytes([self.temporal.converter_is_default]))
+        project.derive("heartbeat-interceptor", lambda: bytes([self.temporal.interceptor_heartbeats]))
         project.derive("timeout-interceptor", lambda: bytes([self.temporal.interceptor_sets_timeouts]))
 
     @property
@@ -152,6 +156,9 @@ class Jobs:
     def models(self) -> Models:
         """What is an ORM model."""
         return Models(self.project)
+
+    def _activities_digest(self) -> bytes:
+        return self.temporal.activities_digest()
 
     @cached_property
     def temporal(self) -> Temporal:

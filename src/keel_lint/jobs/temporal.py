@@ -6,6 +6,8 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from keel_lint.jobs.values import fold
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -22,6 +24,10 @@ _WEAKENS_SANDBOX = re.compile(
 _PASSES_MODULES = re.compile(rb"\bwith_passthrough_modules\s*\(([^)]*)\)")
 _STRING = re.compile(rb"[\"']([\w.]+)[\"']")
 _FAILURE_TYPES = re.compile(rb"\bworkflow_failure_exception_types\s*=\s*(\[[^\]]*\]|\([^)]*\)|[^\s,)]+)")
+_CONVERTER = re.compile(rb"\bdata_converter\b|DataConverter\b|PayloadConverter\b|JSONTypeConverter\b|\bplugins\s*=")
+_TYPE = re.compile(rb"\btype\s*=\s*[\"']([\w.]+\.[\w]+)[\"']")
+_INBOUND = re.compile(rb"\bActivityInboundInterceptor\b")
+_HEARTBEAT = re.compile(rb"\bheartbeat\b")
 _LIST = re.compile(r"[\[(]\s*((?:[\w.]+\s*,?\s*)*)[\])]\Z")
 _SETS_TIMEOUT = re.compile(rb"(?:start|schedule)_to_close_timeout\s*=(?!=)")
 
@@ -160,6 +166,85 @@ class Temporal:
             return False
         text = self._project.source(path).text[definition.start : definition.end]
         return bool(_SETS_TIMEOUT.search(text)) and OUTBOUND_INTERCEPTOR in self._project.base_names(path, position)
+
+    def activity_named(self, name: str) -> tuple[str, int] | None:
+        """The one activity function of the project that is registered under a name, as (path, position)."""
+        self._project.note("derived", "activities")
+        found = self._activities.get(name, [])
+        return found[0] if len(found) == 1 else None
+
+    def may_name_activity(self, name: str) -> bool:
+        """Whether a function of this name is an activity."""
+        self._project.note("derived", "activities")
+        return name in self._activity_functions
+
+    @cached_property
+    def _activity_functions(self) -> frozenset[str]:
+        places = (place for found in self._activities.values() for place in found)
+        return frozenset(self._project.facts(path).definitions[position].name for path, position in places)
+
+    def activities_digest(self) -> bytes:
+        """What tells the activities of the project from others."""
+        return repr(sorted(self._activities.items())).encode("utf-8", "surrogateescape")
+
+    @cached_property
+    def _activities(self) -> dict[str, list[tuple[str, int]]]:
+        found: dict[str, list[tuple[str, int]]] = {}
+        with self._project.recording(inner=True):
+            for path in self._relevant:
+                facts = self._project.try_facts(path)
+                for position, definition in enumerate(facts.definitions if facts is not None else ()):
+                    if definition.kind == "function" and definition.decorators and self.is_activity(path, definition):
+                        found.setdefault(self._name_of_activity(path, definition), []).append((path, position))
+        return found
+
+    def _name_of_activity(self, path: str, definition: Definition) -> str:
+        """The name that `@activity.defn` gives; empty where it cannot be read."""
+        for decorator in definition.decorators:
+            if decorator.callee and self._project.resolve(path, decorator.callee, definition.parent).name == f"{ACTIVITY}.defn":
+                given = next((one.text for one in decorator.arguments or () if one.keyword in {"name", "**"}), None)
+                named = fold(given) if given is not None else definition.name
+                return named if isinstance(named, str) else ""
+        return ""
+
+    @property
+    def converter_is_default(self) -> bool:
+        """Whether nothing in the project says that payloads are made in another way than the SDK's own."""
+        self._project.note("derived", "default-converter")
+        return self._converter_is_default
+
+    @cached_property
+    def _converter_is_default(self) -> bool:
+        with self._project.recording(inner=True):
+            return not any(self._finds(_CONVERTER, path) for path in self._relevant)
+
+    def states_type(self, name: str) -> bool:
+        """Whether an error of the project states a dotted name as its type."""
+        self._project.note("derived", "error-types")
+        return name in self.dotted_error_types
+
+    @cached_property
+    def dotted_error_types(self) -> frozenset[str]:
+        """The dotted names that stand behind `type=` somewhere in the project."""
+        with self._project.recording(inner=True):
+            found = (_TYPE.findall(self._project.source(path).text) for path in self._relevant if self._finds(_TYPE, path))
+            return frozenset(name.decode("utf-8", "replace") for names in found for name in names)
+
+    @property
+    def interceptor_heartbeats(self) -> bool:
+        """Whether an inbound interceptor of the project may send heartbeats for the activities."""
+        self._project.note("derived", "heartbeat-interceptor")
+        return self._interceptor_heartbeats
+
+    @cached_property
+    def _interceptor_heartbeats(self) -> bool:
+        with self._project.recording(inner=True):
+            return any(self._finds(_INBOUND, path) and self._finds(_HEARTBEAT, path) for path in self._relevant)
+
+    def _finds(self, pattern: re.Pattern[bytes], path: str) -> bool:
+        if self._project.try_facts(path) is None:
+            return False
+        return pattern.search(self._project.source(path).text) is not None
 
     def handler(self, path: str, definition: Definition) -> str | None:
         """`run`, `signal`, `query`, `update` or `init` for a method that the engine calls."""
