@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import heapq
+import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -37,6 +38,9 @@ _CONTAINERS = frozenset({
     "collections.defaultdict", "collections.deque",
 })  # fmt: skip
 _FACTORIES = ("default_factory", "factory")
+_BOUND_TO = re.compile(rb"\b(\w+)(?:\s*:\s*int)?\s*=\Z")
+_COUNTED = re.compile(rb"(?:%|&|\^|//?|\+|-|<<|>>|(?<!\w)(?:abs|format|hex|repr|str)\(|['\"][^'\"\n]*\{)\Z")
+_COUNTS = re.compile(rb"(?:%|&|\^|//?|\+|-|<|>)")
 
 
 @dataclass(frozen=True)
@@ -284,17 +288,20 @@ class Determinism:
         return any(not (isinstance(value, ast.Constant) and value.value is None) for value in given)
 
     def _matters(self, path: str, definition: Definition, call: Call) -> bool:
-        """Whether a hash or an identity can get out of a function: not in `__hash__` and its kind, and not in a comparison."""
-        if definition.name.startswith("__"):
-            return False
+        """Whether a hash or an identity is used as a number or a text; most only tell objects apart.
+
+        In `__hash__` and its kind it is none of ours.
+        """
         text = self._project.source(path).text
         node = _parsed(text[call.start : call.end].decode("utf-8", "replace"))
-        if not isinstance(node, ast.Call) or not node.args or all(_is_number(argument) for argument in node.args):
+        if definition.name.startswith("__") or not isinstance(node, ast.Call) or all(map(_is_number, node.args)):
             return False
-        before = text[max(0, call.start - 80) : call.start].rstrip()
-        after = text[call.end : call.end + 20].lstrip()
-        compared = before.endswith((b"==", b"!=", b" in", b" is", b"not", b".add(", b".discard(", b"["))
-        return not compared and not after.startswith((b"==", b"!=", b"in ", b"not in", b"is ", b"]", b":"))
+        before, after = text[definition.start : call.start].rstrip(), text[call.end : definition.end].lstrip()
+        bound = _BOUND_TO.search(before)
+        if bound is None:
+            return _is_counted(before, after) or (before.endswith(b"return") and call.callee == "hash")
+        name = re.compile(rb"\b" + re.escape(bound[1]) + rb"\b")
+        return any(_is_counted(after[: use.start()].rstrip(), after[use.end() :].lstrip()) for use in name.finditer(after))
 
     def _read(self, path: str, position: int) -> Iterator[Effect]:
         calls = [(call.start, call.end) for call in self._calls_of(path, position)]
@@ -513,6 +520,11 @@ _DOES: dict[Kind, str] = {
 
 def _sort(effect: Effect) -> Sort:
     return Sort(effect.kind, effect.reading.harmless)
+
+
+def _is_counted(before: bytes, after: bytes) -> bool:
+    """Whether the text round an expression calculates with it, orders by it or writes it down."""
+    return _COUNTED.search(before) is not None or _COUNTS.match(after) is not None
 
 
 def _callee_of(value: str) -> str:
