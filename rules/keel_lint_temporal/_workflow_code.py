@@ -68,6 +68,11 @@ class WorkflowCode:
             self._stated_sandboxed = temporal.is_sandboxed(path, fact)
             self._fails = temporal.fails_on_any_error(path, fact)
 
+    @property
+    def is_workflow(self) -> bool:
+        """Whether the definition is a workflow class."""
+        return bool(self._handlers)
+
     def place(self, node: cst.CSTNode) -> Place | None:
         """Where a node runs, or `None` where it is no workflow code: defaults and decorators of methods, activities, types."""
         if not self._handlers:

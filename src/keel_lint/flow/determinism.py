@@ -38,6 +38,7 @@ _CONTAINERS = frozenset({
     "collections.defaultdict", "collections.deque",
 })  # fmt: skip
 _FACTORIES = ("default_factory", "factory")
+_AT_IMPORT = frozenset({"clock", "environment", "randomness"})
 _BOUND_TO = re.compile(rb"\b(\w+)(?:\s*:\s*int)?\s*=\Z")
 _COUNTED = re.compile(rb"(?:%|&|\^|//?|\+|-|<<|>>|(?<!\w)(?:abs|format|hex|repr|str)\(|['\"][^'\"\n]*\{)\Z")
 _COUNTS = re.compile(rb"(?:%|&|\^|//?|\+|-|<|>)")
@@ -117,6 +118,26 @@ class Determinism:
     def edges(self, path: str, position: int) -> tuple[Edge, ...]:
         """The calls of a function that run in a workflow when the function does, without those that are a boundary."""
         return self._project.memo(("workflow edges", path, position), lambda: tuple(self._edges(path, position)), ())
+
+    def at_import(self, path: str, assignment: int) -> Effect | None:
+        """What a variable of a module was read from when the module was imported: the clock, chance or the environment."""
+        key = ("at import", path, assignment)
+        return self._project.memo(key, lambda: self._at_import(path, assignment), None)
+
+    def _at_import(self, path: str, position: int) -> Effect | None:
+        assignment = self._project.facts(path).assignments[position]
+        node = _parsed(assignment.value) if assignment.scope == MODULE and not assignment.cut else None
+        for part in _evaluated(node):
+            callee = part.func if isinstance(part, ast.Call) else part
+            if not isinstance(callee, (ast.Name, ast.Attribute)):
+                continue
+            name = self.name(path, ast.unparse(callee), MODULE)
+            known = self.reading(name) if name and isinstance(part, ast.Call) else None
+            if known is not None and known[0] in _AT_IMPORT and not _is_given(part, known[1]):
+                return Effect(known[0], name, known[1], path, assignment.start, assignment.end)
+            if name in ENVIRONMENT_VARIABLES and self.trust(name) != "deterministic":
+                return Effect("environment", name, Reading(), path, assignment.start, assignment.end)
+        return None
 
     def is_cut(self, path: str, position: int, offset: int, *, on_replay: bool = False) -> bool:
         """Whether what stands at `offset` in a function never runs in a workflow, because a guard round it says so.
@@ -277,15 +298,7 @@ class Determinism:
         node = _parsed(text)
         if not isinstance(node, ast.Call):
             return True
-        if reading.unless:
-            return is_excused(reading, text)
-        if any(isinstance(given, ast.Starred) for given in node.args) or any(k.arg is None for k in node.keywords):
-            return True
-        given = [
-            *node.args[reading.fixed_by : reading.fixed_by + 1],
-            *(k.value for k in node.keywords if k.arg == reading.keyword),
-        ]
-        return any(not (isinstance(value, ast.Constant) and value.value is None) for value in given)
+        return is_excused(reading, text) if reading.unless else _is_given(node, reading)
 
     def _matters(self, path: str, definition: Definition, call: Call) -> bool:
         """Whether a hash or an identity is used as a number or a text; most only tell objects apart.
@@ -520,6 +533,26 @@ _DOES: dict[Kind, str] = {
 
 def _sort(effect: Effect) -> Sort:
     return Sort(effect.kind, effect.reading.harmless)
+
+
+def _evaluated(node: ast.AST | None) -> Iterator[ast.expr]:
+    """The expressions in one that are evaluated with it: not the bodies of lambdas."""
+    if node is None or isinstance(node, ast.Lambda):
+        return
+    if isinstance(node, ast.expr):
+        yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _evaluated(child)
+
+
+def _is_given(node: ast.expr, reading: Reading) -> bool:
+    """Whether a call has, or may have, the argument that makes its result the same every time."""
+    if reading.fixed_by == EVERY_CALL or not isinstance(node, ast.Call):
+        return False
+    if any(isinstance(given, ast.Starred) for given in node.args) or any(k.arg is None for k in node.keywords):
+        return True
+    given = [*node.args[reading.fixed_by : reading.fixed_by + 1], *(k.value for k in node.keywords if k.arg == reading.keyword)]
+    return any(not (isinstance(value, ast.Constant) and value.value is None) for value in given)
 
 
 def _is_counted(before: bytes, after: bytes) -> bool:
