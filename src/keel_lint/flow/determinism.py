@@ -291,6 +291,14 @@ class Determinism:
             name = name.rpartition(".")[0]
         return None
 
+    def _stated(self, path: str, definition: Definition) -> str | None:
+        """What the configuration says of a function of the project, from whatever folder its module is imported."""
+        if not self._trusted:
+            return None
+        parts = path.rpartition(".")[0].removesuffix("/__init__").split("/")
+        names = (".".join([*parts[first:], definition.qualname]) for first in range(len(parts)))
+        return next((stated for name in names if (stated := self.trust(name)) is not None), None)
+
     def _is_fixed(self, path: str, call: Call, reading: Reading) -> bool:
         if reading.fixed_by == EVERY_CALL and not reading.unless:
             return False
@@ -400,7 +408,7 @@ class Determinism:
     def _is_boundary(self, target: Place) -> bool:
         path, position = target
         definition = self._project.facts(path).definitions[position]
-        if self._trusted and self.trust(f"{self._project.module_name(path)}.{definition.qualname}") == "deterministic":
+        if self._stated(path, definition) == "deterministic":
             return True
         return self._jobs.temporal.is_activity(path, definition)
 
@@ -506,9 +514,8 @@ class Determinism:
     def _declared(self, place: Place) -> Iterable[Effect]:
         path, position = place
         definition = self._project.facts(path).definitions[position]
-        name = f"{self._project.module_name(path)}.{definition.qualname}" if self._trusted else ""
-        if self._trusted and self.trust(name) == "non-deterministic":
-            return (Effect("declared", name, Reading(), path, *definition.name_span),)
+        if self._stated(path, definition) == "non-deterministic":
+            return (Effect("declared", definition.qualname, Reading(), path, *definition.name_span),)
         return (effect for effect in self.own(path, position) if not effect.unless)
 
     def _hop(self, path: str, start: int, end: int, what: str) -> Hop:
