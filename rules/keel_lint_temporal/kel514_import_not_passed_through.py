@@ -190,8 +190,8 @@ if TYPE_CHECKING:
 
 HEAVY = frozenset({
     "PIL", "aiohttp", "boto3", "botocore", "celery", "cv2", "django", "fastapi", "flask", "httpx", "matplotlib", "motor",
-    "numpy", "pandas", "polars", "psycopg", "psycopg2", "pyarrow", "pymongo", "redis", "requests", "scipy", "sklearn", "sqlalchemy",
-    "tensorflow", "torch", "transformers",
+    "numpy", "pandas", "polars", "psycopg", "psycopg2", "pyarrow", "pymongo", "redis", "requests", "scipy", "sklearn",
+    "sqlalchemy", "tensorflow", "torch", "transformers",
 })  # fmt: skip
 """Libraries that are slow or cannot be imported in the sandbox, and that workflow code has no use for."""
 

@@ -273,6 +273,8 @@ class Determinism:
             kind, reading = known
             if kind == "identity" and not self._matters(path, definition, call):
                 continue
+            if kind == "declared" and self._calls.called(path, call) is not None:
+                continue  # It is the effect of that function.
             if not self._is_fixed(path, call, reading):
                 yield Effect(kind, name, reading, path, call.start, call.end)
 
@@ -320,7 +322,8 @@ class Determinism:
         before, after = text[definition.start : call.start].rstrip(), text[call.end : definition.end].lstrip()
         bound = _BOUND_TO.search(before)
         if bound is None:
-            return _is_counted(before, after) or (before.endswith(b"return") and call.callee == "hash")
+            is_returned = before.endswith(b"return") and text[call.end :].lstrip(b" \t")[:1] in b"\r\n#"
+            return _is_counted(before, after) or (is_returned and call.callee == "hash")
         name = re.compile(rb"\b" + re.escape(bound[1]) + rb"\b")
         return any(_is_counted(after[: use.start()].rstrip(), after[use.end() :].lstrip()) for use in name.finditer(after))
 
