@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
+import libcst as cst
+
+from keel_lint.definition import descendants
 from keel_lint.index.roles import ACTIVITY_CALLS
 from keel_lint.jobs.temporal import WORKFLOW
+
+if TYPE_CHECKING:
+    from keel_lint.definition import Definition
 
 ACTIVITIES = frozenset(f"{WORKFLOW}.{name}" for name in ACTIVITY_CALLS)
 """What runs an activity, local or not."""
@@ -32,3 +39,16 @@ CLIENT_STARTS = re.compile(r"temporalio\.client\.Client\.(?:connect\.)?(?:execut
 CONTINUE_AS_NEW = f"{WORKFLOW}.continue_as_new"
 
 RETRIED_FOR_EVER = "the workflow task is retried for ever while the run looks Running"
+
+
+def issues_commands(definition: Definition, root: cst.CSTNode) -> bool:
+    """Whether code may tell the server something: it waits, starts a task, or calls a function that makes a command."""
+    for node in descendants(root):
+        if isinstance(node, cst.Await) or (isinstance(node, cst.For) and node.asynchronous is not None):
+            return True
+        if isinstance(node, cst.Call) and definition.called(node) in _MAKE_COMMANDS:
+            return True
+    return False
+
+
+_MAKE_COMMANDS = STARTS | COROUTINES | {CONTINUE_AS_NEW, "asyncio.create_task", "asyncio.ensure_future", "asyncio.gather"}

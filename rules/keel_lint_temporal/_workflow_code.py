@@ -68,6 +68,11 @@ class WorkflowCode:
             self._stated_sandboxed = temporal.is_sandboxed(path, fact)
             self._fails = temporal.fails_on_any_error(path, fact)
 
+    @property
+    def is_workflow(self) -> bool:
+        """Whether the definition is a workflow class."""
+        return bool(self._handlers)
+
     def place(self, node: cst.CSTNode) -> Place | None:
         """Where a node runs, or `None` where it is no workflow code: defaults and decorators of methods, activities, types."""
         if not self._handlers:
@@ -461,7 +466,7 @@ class ReadingRule(Rule):
         """Judge an effect of the workflow code that is no call of a function in a table."""
         harmed = self.harm(place, effect.name, effect.reading)
         if harmed is not None:
-            what = f"`{self.workflow.determinism.spelling(effect)}` {self.reads} in workflow code"
+            what = f"`{self.workflow.determinism.spelling(effect)}` {self._reads(effect)} in workflow code"
             self.report(node, f"{what}: {harmed}; use {self.elsewhere}")
 
     def _judge_far(self, far: Far) -> None:
@@ -473,8 +478,11 @@ class ReadingRule(Rule):
         self._said.add(site)
         spelling = self.workflow.determinism.spelling(effect)
         called = far.reached.edges[0].written
-        what = f"`{called}()` {self.reads} in workflow code, by `{spelling}` in {effect.path}"
+        what = f"`{called}()` {self._reads(effect)} in workflow code, by `{spelling}` in {effect.path}"
         self.report(far.where, f"{what}: {harmed}; use {self.elsewhere}", hops=self._hops(far))
+
+    def _reads(self, effect: Effect) -> str:
+        return "is configured as non-deterministic" if effect.kind == "declared" else self.reads
 
     def _hops(self, far: Far) -> tuple[Hop, ...]:
         return self.workflow.determinism.hops(far.reached)
@@ -504,5 +512,5 @@ class ReadingRule(Rule):
         return f"in a passed-through module {self.replayed}; {elsewhere}"
 
 
-_WITHOUT_CALL = frozenset({"identity", "order", "state"})
+_WITHOUT_CALL = frozenset({"declared", "identity", "order", "state"})
 """Kinds that the calls alone do not show."""

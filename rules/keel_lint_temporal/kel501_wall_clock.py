@@ -5,16 +5,23 @@
 Reports calls in workflow code that read the machine's clock: `datetime.now()`, `date.today()`, `time.time()`,
 `time.monotonic()`, `time.strftime("%Y")`, `email.utils.formatdate()`, `django.utils.timezone.now()`, `pendulum.now()`,
 `arrow.utcnow()` and the like. Workflow code is every method of a `@workflow.defn` class (handlers, validators, `__init__`,
-helpers) with the functions and lambdas in them, but not activities, and not static or class methods that only other code calls.
+helpers) with the functions and lambdas in them, but not activities, and not static or class methods that only other code
+calls.
+
+What it calls counts too, in other modules and through any number of functions: the finding stands at the call in the
+workflow, once for each place that reads the clock, and shows the path. Not followed are activities, code that a guard such
+as `if workflow.in_workflow():` keeps out, fallbacks for an argument that is given (`at or datetime.now()`), and functions
+that are configured as deterministic. Objects whose default factory reads the clock count where they are made without that
+value.
 
 ## Why is this bad?
 
-Temporal rebuilds a workflow by running its code again over the recorded history, so a value that differs from one run to the
-next sends it down another path. The Python sandbox refuses most of these calls: the workflow *task* fails and is tried again
-for ever, while the run goes on looking Running. It lets others through (`time.gmtime()`, `time.ctime()`, `time.strftime()`
-without a time, `time.clock_gettime()`, `timeit.default_timer()`, `email.utils`), and everything where it is switched off
-(`sandboxed=False`, `sandbox_unrestricted()`): there the value quietly changes on replay, and a branch on it ends in a
-nondeterminism error.
+Temporal rebuilds a workflow by running its code again over the recorded history, so a value that differs from one run to
+the next sends it down another path. The Python sandbox refuses most of these calls: the workflow *task* fails and is tried
+again for ever, while the run goes on looking Running. It lets others through (`time.gmtime()`, `time.ctime()`,
+`time.strftime()` without a time, `time.clock_gettime()`, `timeit.default_timer()`, `email.utils`), and everything where it
+is switched off (`sandboxed=False`, `sandbox_unrestricted()`): there the value quietly changes on replay, and a branch on it
+ends in a nondeterminism error.
 
 `workflow.now()` and `workflow.time()` give the time of the current workflow task, the same on every replay.
 
@@ -60,6 +67,40 @@ class Letter:
         with workflow.unsafe.sandbox_unrestricted():
             began = time.monotonic()  # KEL501
         return f"{year} {began} {formatdate()}"  # KEL501
+```
+
+Nor what stands in a module that is passed through it:
+
+```python title="shop/clock.py"
+from datetime import datetime, timezone
+
+
+def is_open(hour: int | None = None) -> bool:
+    return 8 <= (hour or datetime.now(timezone.utc).hour) < 18
+```
+
+```python title="shop/rules.py"
+from shop.clock import is_open
+
+
+class Rules:
+    def may_ship(self, weight: int) -> bool:
+        return weight < 30 and is_open()
+```
+
+```python title="shop/workflows.py"
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from shop.rules import Rules
+
+
+@workflow.defn
+class Shipping:
+    @workflow.run
+    async def run(self, weight: int) -> bool:
+        rules = Rules()
+        return rules.may_ship(weight)  # KEL501
 ```
 
 ## Use instead
@@ -127,6 +168,30 @@ class Receipt:
         return f"{sold:%Y} {time.strftime('%d', time.gmtime(sold_at))} {timer}"
 ```
 
+### The time as an argument of the helper
+
+```python title="shop/clock.py"
+from datetime import datetime, timezone
+
+
+def is_open(at: datetime | None = None) -> bool:
+    return 8 <= (at or datetime.now(timezone.utc)).hour < 18
+```
+
+```python title="shop/workflows.py"
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from shop.clock import is_open
+
+
+@workflow.defn
+class Shipping:
+    @workflow.run
+    async def run(self, weight: int) -> bool:
+        return weight < 30 and is_open(workflow.now())
+```
+
 ### A helper for the code that starts the workflow
 
 ```python
@@ -148,26 +213,32 @@ class Import:
 
 ## Fix safety
 
-Safe for `time.time()`, `time.time_ns()` and `datetime.now(timezone.utc)`: the new call gives the same kind of value, no command
-is added, removed or moved, and a replay now gets the value that the first run got. Not safe in a loop without an `await`,
-because the workflow's time stands still until the code waits.
+Safe for `time.time()`, `time.time_ns()` and `datetime.now(timezone.utc)`: the new call gives the same kind of value, no
+command is added, removed or moved, and a replay now gets the value that the first run got. Not safe in a loop without an
+`await`, because the workflow's time stands still until the code waits.
 
-All other fixes are unsafe. `datetime.now()`, `datetime.utcnow()` and `datetime.today()` are naive, `workflow.now()` is aware
-and in UTC: subtracting one from the other, or comparing them, raises `TypeError`, and then the workflow task is retried for
-ever. Where local time was meant, the hour changes; a monotonic clock becomes the time since 1970, which is right for
-differences only.
+All other fixes are unsafe. `datetime.now()`, `datetime.utcnow()` and `datetime.today()` are naive, `workflow.now()` is
+aware and in UTC: subtracting one from the other, or comparing them, raises `TypeError`, and then the workflow task is
+retried for ever. Where local time was meant, the hour changes; a monotonic clock becomes the time since 1970, which is
+right for differences only.
 
 ## Known missed alarms
 
-Functions outside the workflow class that read the clock, default values and class attributes (which are read at import),
-methods of classes nested in the workflow class, `logging` records, and clocks behind `getattr`, `ctypes` or a database are not
-seen. Queries and validators are silent where the sandbox would not refuse the call, because nothing they do goes into the
-history. Which worker runs which workflow is not followed: where any worker of the project drops or changes the sandbox, the
-message says so.
+Default values and class attributes (KEL509), methods of objects whose class is not known, methods of classes nested in the
+workflow class, `logging` records, and clocks behind `getattr`, `ctypes` or a database are not seen. Queries and validators
+are silent where the sandbox would not refuse the call, because nothing they do goes into the history. Which worker runs
+which workflow is not followed: where any worker of the project drops or changes the sandbox, the message says so.
 
 ## Options
 
-None.
+`[tool.keel-lint.functions]` says of a function, class or module what the linter cannot see: one that is `deterministic` is
+not looked into, and nothing that it does is reported.
+
+```toml
+[tool.keel-lint.functions]
+"app.clock.now" = "deterministic"
+"app.rules.pick" = "non-deterministic"
+```
 
 ## References
 

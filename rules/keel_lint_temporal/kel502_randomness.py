@@ -2,18 +2,19 @@
 
 ## What it does
 
-Reports calls in workflow code that give another value each time: the functions of `random` and `secrets`, `uuid.uuid1()` and
-`uuid.uuid4()`, `os.urandom()`, `random.Random()` without a seed, `random.SystemRandom()`, `uuid.getnode()`, `ssl.RAND_bytes()`,
-`email.utils.make_msgid()` and numpy's global generator. What workflow code is: see KEL501.
+Reports calls in workflow code that give another value each time: the functions of `random` and `secrets`, `uuid.uuid1()`
+and `uuid.uuid4()`, `os.urandom()`, `random.Random()` without a seed, `random.SystemRandom()`, `uuid.getnode()`,
+`ssl.RAND_bytes()`, `email.utils.make_msgid()` and numpy's global generator; also functions that are configured as
+`non-deterministic`. What workflow code is, and how calls into other modules are followed: see KEL501.
 
 ## Why is this bad?
 
-Temporal rebuilds a workflow by running its code again over the recorded history, so an identifier or a choice that differs from
-one run to the next sends it down another path. The Python sandbox refuses `random`, `secrets`, `os.urandom()` and the usual
-functions of `uuid`: the workflow *task* fails and is tried again for ever, while the run goes on looking Running. It lets
-`random.Random()`, `random.SystemRandom()`, `uuid.getnode()`, `ssl.RAND_bytes()` and `email.utils.make_msgid()` through, and
-everything where it is switched off: there the value quietly changes on replay. The server compares kinds and names of commands,
-not arguments, so a payment reference that changed goes unnoticed.
+Temporal rebuilds a workflow by running its code again over the recorded history, so an identifier or a choice that differs
+from one run to the next sends it down another path. The Python sandbox refuses `random`, `secrets`, `os.urandom()` and the
+usual functions of `uuid`: the workflow *task* fails and is tried again for ever, while the run goes on looking Running. It
+lets `random.Random()`, `random.SystemRandom()`, `uuid.getnode()`, `ssl.RAND_bytes()` and `email.utils.make_msgid()`
+through, and everything where it is switched off: there the value quietly changes on replay. The server compares kinds and
+names of commands, not arguments, so a payment reference that changed goes unnoticed.
 
 `workflow.random()` and `workflow.uuid4()` are seeded by the server and give the same values on every replay.
 
@@ -53,6 +54,50 @@ class Lottery:
         generator = Random()  # KEL502
         strong = SystemRandom()  # KEL502
         return [generator.randint(1, 49), strong.randint(1, 49), getnode()]  # KEL502
+```
+
+Nor what stands in a module that is passed through it:
+
+```python title="shop/ids.py"
+import uuid
+from typing import Self
+
+
+class Id(uuid.UUID):
+    @classmethod
+    def new(cls) -> Self:
+        return cls(int=uuid.uuid4().int)
+
+
+class OrderId(Id):
+    pass
+```
+
+```python title="shop/events.py"
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+
+@dataclass
+class Event:
+    name: str
+    id: UUID = field(default_factory=uuid4)
+```
+
+```python title="shop/workflows.py"
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from shop.events import Event
+    from shop.ids import OrderId
+
+
+@workflow.defn
+class Order:
+    @workflow.run
+    async def run(self) -> str:
+        event = Event(name="created")  # KEL502
+        return f"{event} {OrderId.new()}"  # KEL502
 ```
 
 ## Use instead
@@ -128,18 +173,19 @@ Safe for the functions of `random` (`workflow.random()` has them all), for `rand
 value is as random, no command is added, removed or moved, and a replay now draws what the first run drew. `uuid.uuid1()`
 becomes `workflow.uuid4()`, which holds neither host nor time: unsafe.
 
-No fix is offered for `secrets`, `os.urandom()` and `SystemRandom`: the workflow's generator can be predicted by whoever knows
-the seed, so a secret must come from an activity. Nor in queries and validators, where `workflow.random()` itself raises.
+No fix is offered for `secrets`, `os.urandom()` and `SystemRandom`: the workflow's generator can be predicted by whoever
+knows the seed, so a secret must come from an activity. Nor in queries and validators, where `workflow.random()` itself
+raises.
 
 ## Known missed alarms
 
-Functions outside the workflow class, default values and class attributes (which are computed at import), generators made at
-module level, methods of classes nested in the workflow class, `hash()` and `id()` (KEL511), and random functions of a database
+Default values and class attributes (KEL509), generators made at module level, methods of objects whose class is not known,
+methods of classes nested in the workflow class, `hash()` and `id()` (KEL511), and random functions of a database
 are not seen. Queries and validators are silent where the sandbox would not refuse the call.
 
 ## Options
 
-None.
+`[tool.keel-lint.functions]`: see KEL501.
 
 ## References
 

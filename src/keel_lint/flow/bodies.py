@@ -111,6 +111,7 @@ class _Walker:
         self.names = frozenset(record.name for record in facts.imports if record.attribute in last)
         self.handlers = {
             "if_statement": self.if_statement,
+            "elif_clause": self.elif_clause,
             "conditional_expression": self.conditional,
             "boolean_operator": self.boolean,
             "try_statement": self.try_statement,
@@ -165,6 +166,11 @@ class _Walker:
         whole = _enclosing_end(node) if _leaves(then) else node.end_byte
         self.add_regions(condition, (then.start_byte, then.end_byte), (then.end_byte, whole), body)
 
+    def elif_clause(self, node: Node, body: Body) -> None:
+        condition, then = node.child_by_field_name("condition"), node.child_by_field_name("consequence")
+        if condition is not None and then is not None and node.parent is not None:
+            self.add_regions(condition, (then.start_byte, then.end_byte), (then.end_byte, node.parent.end_byte), body)
+
     def conditional(self, node: Node, body: Body) -> None:
         if len(node.named_children) == 3:
             then, condition, other = node.named_children
@@ -190,11 +196,10 @@ class _Walker:
             inner = node.child_by_field_name("argument")
             return self.implied(inner, truth=not truth) if inner is not None else []
         if node.type == "boolean_operator":
-            operator = node.child_by_field_name("operator")
-            is_and = operator is not None and operator.type == "and"
-            return (
-                [found for part in node.named_children for found in self.implied(part, truth=truth)] if is_and == truth else []
-            )
+            parts = node.named_children if _is_and(node) == truth else []
+            return [found for part in parts for found in self.implied(part, truth=truth)]
+        if node.type == "comparison_operator":
+            return self.compared(node, truth=truth)
         callee = node.child_by_field_name("function") if node.type == "call" else node
         name = self.dotted(callee)
         return [(name, truth)] if name else []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import heapq
+import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -37,6 +38,10 @@ _CONTAINERS = frozenset({
     "collections.defaultdict", "collections.deque",
 })  # fmt: skip
 _FACTORIES = ("default_factory", "factory")
+_AT_IMPORT = frozenset({"clock", "environment", "randomness"})
+_BOUND_TO = re.compile(rb"\b(\w+)(?:\s*:\s*int)?\s*=\Z")
+_COUNTED = re.compile(rb"(?:%|&|\^|//?|\+|-|<<|>>|(?<!\w)(?:abs|format|hex|repr|str)\(|['\"][^'\"\n]*\{)\Z")
+_COUNTS = re.compile(rb"(?:%|&|\^|//?|\+|-|<|>)")
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,26 @@ class Determinism:
     def edges(self, path: str, position: int) -> tuple[Edge, ...]:
         """The calls of a function that run in a workflow when the function does, without those that are a boundary."""
         return self._project.memo(("workflow edges", path, position), lambda: tuple(self._edges(path, position)), ())
+
+    def at_import(self, path: str, assignment: int) -> Effect | None:
+        """What a variable of a module was read from when the module was imported: the clock, chance or the environment."""
+        key = ("at import", path, assignment)
+        return self._project.memo(key, lambda: self._at_import(path, assignment), None)
+
+    def _at_import(self, path: str, position: int) -> Effect | None:
+        assignment = self._project.facts(path).assignments[position]
+        node = _parsed(assignment.value) if assignment.scope == MODULE and not assignment.cut else None
+        for part in _evaluated(node):
+            callee = part.func if isinstance(part, ast.Call) else part
+            if not isinstance(callee, (ast.Name, ast.Attribute)):
+                continue
+            name = self.name(path, ast.unparse(callee), MODULE)
+            known = self.reading(name) if name and isinstance(part, ast.Call) else None
+            if known is not None and known[0] in _AT_IMPORT and not _is_given(part, known[1]):
+                return Effect(known[0], name, known[1], path, assignment.start, assignment.end)
+            if name in ENVIRONMENT_VARIABLES and self.trust(name) != "deterministic":
+                return Effect("environment", name, Reading(), path, assignment.start, assignment.end)
+        return None
 
     def is_cut(self, path: str, position: int, offset: int, *, on_replay: bool = False) -> bool:
         """Whether what stands at `offset` in a function never runs in a workflow, because a guard round it says so.
@@ -248,6 +273,8 @@ class Determinism:
             kind, reading = known
             if kind == "identity" and not self._matters(path, definition, call):
                 continue
+            if kind == "declared" and self._calls.called(path, call) is not None:
+                continue  # It is the effect of that function.
             if not self._is_fixed(path, call, reading):
                 yield Effect(kind, name, reading, path, call.start, call.end)
 
@@ -266,6 +293,14 @@ class Determinism:
             name = name.rpartition(".")[0]
         return None
 
+    def _stated(self, path: str, definition: Definition) -> str | None:
+        """What the configuration says of a function of the project, from whatever folder its module is imported."""
+        if not self._trusted:
+            return None
+        parts = path.rpartition(".")[0].removesuffix("/__init__").split("/")
+        names = (".".join([*parts[first:], definition.qualname]) for first in range(len(parts)))
+        return next((stated for name in names if (stated := self.trust(name)) is not None), None)
+
     def _is_fixed(self, path: str, call: Call, reading: Reading) -> bool:
         if reading.fixed_by == EVERY_CALL and not reading.unless:
             return False
@@ -273,28 +308,24 @@ class Determinism:
         node = _parsed(text)
         if not isinstance(node, ast.Call):
             return True
-        if reading.unless:
-            return is_excused(reading, text)
-        if any(isinstance(given, ast.Starred) for given in node.args) or any(k.arg is None for k in node.keywords):
-            return True
-        given = [
-            *node.args[reading.fixed_by : reading.fixed_by + 1],
-            *(k.value for k in node.keywords if k.arg == reading.keyword),
-        ]
-        return any(not (isinstance(value, ast.Constant) and value.value is None) for value in given)
+        return is_excused(reading, text) if reading.unless else _is_given(node, reading)
 
     def _matters(self, path: str, definition: Definition, call: Call) -> bool:
-        """Whether a hash or an identity can get out of a function: not in `__hash__` and its kind, and not in a comparison."""
-        if definition.name.startswith("__"):
-            return False
+        """Whether a hash or an identity is used as a number or a text; most only tell objects apart.
+
+        In `__hash__` and its kind it is none of ours.
+        """
         text = self._project.source(path).text
         node = _parsed(text[call.start : call.end].decode("utf-8", "replace"))
-        if not isinstance(node, ast.Call) or not node.args or all(_is_number(argument) for argument in node.args):
+        if definition.name.startswith("__") or not isinstance(node, ast.Call) or all(map(_is_number, node.args)):
             return False
-        before = text[max(0, call.start - 80) : call.start].rstrip()
-        after = text[call.end : call.end + 20].lstrip()
-        compared = before.endswith((b"==", b"!=", b" in", b" is", b"not", b".add(", b".discard(", b"["))
-        return not compared and not after.startswith((b"==", b"!=", b"in ", b"not in", b"is ", b"]", b":"))
+        before, after = text[definition.start : call.start].rstrip(), text[call.end : definition.end].lstrip()
+        bound = _BOUND_TO.search(before)
+        if bound is None:
+            is_returned = before.endswith(b"return") and text[call.end :].lstrip(b" \t")[:1] in b"\r\n#"
+            return _is_counted(before, after) or (is_returned and call.callee == "hash")
+        name = re.compile(rb"\b" + re.escape(bound[1]) + rb"\b")
+        return any(_is_counted(after[: use.start()].rstrip(), after[use.end() :].lstrip()) for use in name.finditer(after))
 
     def _read(self, path: str, position: int) -> Iterator[Effect]:
         calls = [(call.start, call.end) for call in self._calls_of(path, position)]
@@ -380,7 +411,7 @@ class Determinism:
     def _is_boundary(self, target: Place) -> bool:
         path, position = target
         definition = self._project.facts(path).definitions[position]
-        if self._trusted and self.trust(f"{self._project.module_name(path)}.{definition.qualname}") == "deterministic":
+        if self._stated(path, definition) == "deterministic":
             return True
         return self._jobs.temporal.is_activity(path, definition)
 
@@ -486,9 +517,8 @@ class Determinism:
     def _declared(self, place: Place) -> Iterable[Effect]:
         path, position = place
         definition = self._project.facts(path).definitions[position]
-        name = f"{self._project.module_name(path)}.{definition.qualname}" if self._trusted else ""
-        if self._trusted and self.trust(name) == "non-deterministic":
-            return (Effect("declared", name, Reading(), path, *definition.name_span),)
+        if self._stated(path, definition) == "non-deterministic":
+            return (Effect("declared", definition.qualname, Reading(), path, *definition.name_span),)
         return (effect for effect in self.own(path, position) if not effect.unless)
 
     def _hop(self, path: str, start: int, end: int, what: str) -> Hop:
@@ -513,6 +543,31 @@ _DOES: dict[Kind, str] = {
 
 def _sort(effect: Effect) -> Sort:
     return Sort(effect.kind, effect.reading.harmless)
+
+
+def _evaluated(node: ast.AST | None) -> Iterator[ast.expr]:
+    """The expressions in one that are evaluated with it: not the bodies of lambdas."""
+    if node is None or isinstance(node, ast.Lambda):
+        return
+    if isinstance(node, ast.expr):
+        yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _evaluated(child)
+
+
+def _is_given(node: ast.expr, reading: Reading) -> bool:
+    """Whether a call has, or may have, the argument that makes its result the same every time."""
+    if reading.fixed_by == EVERY_CALL or not isinstance(node, ast.Call):
+        return False
+    if any(isinstance(given, ast.Starred) for given in node.args) or any(k.arg is None for k in node.keywords):
+        return True
+    given = [*node.args[reading.fixed_by : reading.fixed_by + 1], *(k.value for k in node.keywords if k.arg == reading.keyword)]
+    return any(not (isinstance(value, ast.Constant) and value.value is None) for value in given)
+
+
+def _is_counted(before: bytes, after: bytes) -> bool:
+    """Whether the text round an expression calculates with it, orders by it or writes it down."""
+    return _COUNTED.search(before) is not None or _COUNTS.match(after) is not None
 
 
 def _callee_of(value: str) -> str:

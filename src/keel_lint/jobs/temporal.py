@@ -86,13 +86,16 @@ class Temporal:
 
     def passes_through(self, path: str, written: str, target: str) -> bool:
         """Whether a file takes what is called as `written`, and stands in the file `target`, from outside the sandbox."""
-        head = written.partition(".")[0]
-        module = self._project.module_name(target)
-        parts = module.split(".")
-        if not self.modules_passed_through.isdisjoint(".".join(parts[:length]) for length in range(1, len(parts) + 1)):
+        if self.is_passed_by_worker(target):
             return True
+        head = written.partition(".")[0]
         imports = self.imports_passed_through(path)
         return any(record.name == head or self._leads_to(path, record, target) for record in imports)
+
+    def is_passed_by_worker(self, path: str) -> bool:
+        """Whether workers of the project pass the module in a file, or a package round it, through the sandbox."""
+        stem = "/" + path.rpartition(".")[0].removesuffix("/__init__") + "/"
+        return any(f"/{name.replace('.', '/')}/" in stem for name in self.modules_passed_through)
 
     def imports_passed_through(self, path: str) -> tuple[Import, ...]:
         """The imports of a file that stand under `with workflow.unsafe.imports_passed_through():`."""
