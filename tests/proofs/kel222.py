@@ -10,6 +10,7 @@ class NoDeadLetter(Told):
 
     code = "KEL222"
     claim = "the task fails, its `on_failure` handler ends in `TypeError`, and no dead letter is written"
+    pool = "prefork"  # with solo, the error ends the worker itself
     harm = ("result FAILURE",)
     clean = ("dead letter: ZeroDivisionError", "worker raised ZeroDivisionError", "result FAILURE")
     files = {

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tests.proofs.celery_stage import CeleryStage, PublishStage
-from tests.proofs.harness import PATIENCE, Process, Proof, Stage, wait_until
+from tests.proofs.harness import PATIENCE, Process, Proof, ProofFailure, Stage, wait_until
 from tests.proofs.projects import CELERY, DJANGO
 
 FENCE = "fence"
@@ -32,6 +32,7 @@ class Told(Proof[CeleryStage]):
     files: ClassVar[Mapping[str, str]]
     harm: ClassVar[tuple[str, ...]]
     clean: ClassVar[tuple[str, ...]]
+    pool: ClassVar[str] = "solo"
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -42,12 +43,13 @@ class Told(Proof[CeleryStage]):
         stage.start_broker()
         if "shop/models.py" in self.project:
             stage.set_up_django()
-        worker = stage.start_worker()
+        worker = stage.start_worker(pool=self.pool)
         result = _act(stage)
         wanted = self.harm if stage.face == "bad" else self.clean
         wait_until(lambda: _holds([*stage.seen(), *_logged(worker)], wanted), PATIENCE)
         stage.load("fence").passed.delay()
-        stage.wait_for(FENCE)
+        if not stage.wait_for(FENCE):
+            raise ProofFailure("the worker runs nothing any more")
         for effect in _logged(worker):
             stage.happened(effect)
         if result is not None:
