@@ -22,6 +22,7 @@ from tests.proofs.temporal.dev_server import frontend, served, server
 from tests.proofs.temporal.signs import Sign, first_line, healthy
 
 if TYPE_CHECKING:
+    from keel_lint.finding import Finding
     from tests.proofs.temporal.observation import Observation, Scenario
 
 HARM, CLEAN, NEITHER = "HARM", "CLEAN", "NEITHER"
@@ -174,9 +175,18 @@ def examples(info: RuleInfo, *, flagged: bool) -> list[Example]:
     return [example for example in parse(info).examples if example.flagged == flagged]
 
 
-def fixed(folder: Path, code: str) -> dict[str, str]:
+def findings_in(folder: Path, code: str = "ALL") -> list[Finding]:
+    """What keel-lint finds in a folder."""
+    return _linter(folder, code).check().findings
+
+
+def fixed(folder: Path, code: str = "ALL") -> dict[str, str]:
     """What `--fix --unsafe-fixes` makes of the files in a folder; only those that it changes."""
-    finder = SettingsFinder(Overrides.from_arguments({"select": [code]}), isolated=True, registry=registry())
-    linter = Linter([folder], finder, registry(), cache=False, tests=True)
+    linter = _linter(folder, code)
     outcome = fixes.fix(lambda overlay: linter.check(overlay).findings, unsafe=True, may_touch=lambda _: True)
     return {path.relative_to(folder).as_posix(): source.raw.decode() for path, source in outcome.after.items()}
+
+
+def _linter(folder: Path, code: str) -> Linter:
+    finder = SettingsFinder(Overrides.from_arguments({"select": [code]}), isolated=True, registry=registry())
+    return Linter([folder], finder, registry(), cache=False, tests=True)
