@@ -124,10 +124,10 @@ def replay(folder: Path, scenario: Scenario, seen: Observation) -> None:
     if not seen.closed:
         return
     time.sleep(scenario.later)
-    for worker in (first_worker(), second_worker()):
-        commands, error = worker.run("replay", folder, scenario, history=seen.history)
-        seen.replays.append(commands)
-        seen.replay_errors += [error] if error else []
+    for worker, environment in ((first_worker(), {}), (second_worker(), scenario.elsewhere)):
+        for commands, error in worker.run("replay", folder, scenario, environment, history=seen.history):
+            seen.replays.append(commands)
+            seen.replay_errors += [error] if error else []
 
 
 # -- the forking process --------------------------------------------------------------------------------------------------

@@ -226,7 +226,6 @@ class Frontend:
         for message in run.waiting:
             message.event_id = started - 1
             response.messages.append(message)
-        run.waiting = []
         return response
 
     def query_task(self, run: Run, query: Any, token: bytes) -> Any:
@@ -284,6 +283,7 @@ class Frontend:
             started_event_id=started,
             sdk_metadata=request.sdk_metadata,
         )
+        run.waiting = [message for message in run.waiting if message.event_id != started - 1]
         told = {message.id: message for message in request.messages}
         for message in request.messages:
             self.reject(run, message)

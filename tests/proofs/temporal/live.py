@@ -65,7 +65,7 @@ class Live:
         return self.seen
 
     def worker(self, client: Client) -> Worker:
-        """A worker that keeps no workflow in its cache, so that each workflow task is a replay of all before it."""
+        """Where it keeps no workflow in its cache, each workflow task is a replay of all before it."""
         return Worker(
             client,
             task_queue=self.queue,
@@ -76,7 +76,7 @@ class Live:
             unsandboxed_workflow_runner=self.tap.unsandboxed,
             workflow_failure_exception_types=[Exception] if self.scenario.failure_types else [],
             interceptors=[_Witness(self)],
-            max_cached_workflows=0,
+            max_cached_workflows=10 if self.scenario.cached else 0,
             max_heartbeat_throttle_interval=HEARTBEATS,
             default_heartbeat_throttle_interval=HEARTBEATS,
         )
