@@ -20,6 +20,7 @@ from temporalio.client import (
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import RawValue
 from temporalio.exceptions import CancelledError, FailureError
@@ -177,7 +178,7 @@ class Live:
                 return repr(await asyncio.wait_for(update, self.scenario.seconds))
         except (WorkflowQueryFailedError, WorkflowQueryRejectedError, WorkflowUpdateFailedError, RPCError) as error:
             return f"{type(error).__name__}: {error} <- {error.__cause__}"
-        except asyncio.TimeoutError:
+        except (asyncio.TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
             return "no answer"
         return ""
 
