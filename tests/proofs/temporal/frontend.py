@@ -153,6 +153,8 @@ class Frontend:
 
     async def TerminateWorkflowExecution(self, request: Any, context: Any) -> Any:
         run = self.runs[request.workflow_execution.workflow_id]
+        if run.status != RUNNING:  # a run that goes on as a new one ends here: the new one is not kept
+            return messages.TerminateWorkflowExecutionResponse()
         self.close(run, TERMINATED, "WORKFLOW_EXECUTION_TERMINATED")
         return messages.TerminateWorkflowExecutionResponse()
 

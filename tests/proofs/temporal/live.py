@@ -102,7 +102,8 @@ class Live:
     async def run(self, client: Client) -> None:
         name = definition_name(self.stage.workflow)
         self.began = time.monotonic()
-        handle = await client.start_workflow(name, args=list(self.scenario.args), id=self.queue, task_queue=self.queue)
+        started = await client.start_workflow(name, args=list(self.scenario.args), id=self.queue, task_queue=self.queue)
+        handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(self.queue, run_id=started.first_execution_run_id)
         clients = asyncio.create_task(self.clients(handle))
         result = asyncio.create_task(self.result(handle))
         while not result.done() and self.now() < self.scenario.seconds and not await self.is_hopeless(handle):
@@ -111,6 +112,8 @@ class Live:
             await _stopped(task, cancel=task is result or self.seen.outcome not in CLOSED)
         if self.seen.outcome not in CLOSED:
             await self.leave(handle)
+        elif self.seen.outcome == "continued_as_new":
+            await started.terminate()
         history = await handle.fetch_history()
         self.seen.history, self.seen.events = history.to_json(), len(history.events)
         self.seen.task_failures = [
