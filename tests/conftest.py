@@ -21,4 +21,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("proofs")
         terminalreporter.line(f"{len(not_shown)} NOT SHOWN HERE, {pending} PENDING")
     for name, reason in sorted(not_shown.items()):
-        terminalreporter.line(f"{name.partition('[')[2].rstrip(']')}: {reason.removeprefix('Skipped: ')}")
+        terminalreporter.line(f"{name.rpartition('::')[2]}: {reason.removeprefix('Skipped: ')}")

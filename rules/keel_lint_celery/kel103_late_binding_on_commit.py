@@ -194,7 +194,7 @@ class LateBindingOnCommit(Rule):
     versions = ""
     fix = "safe"
     judges = ("on-commit",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

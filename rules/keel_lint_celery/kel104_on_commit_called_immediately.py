@@ -158,7 +158,7 @@ class OnCommitCalledImmediately(Rule):
     versions = ">=3"
     fix = "safe"
     judges = ("dispatch",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

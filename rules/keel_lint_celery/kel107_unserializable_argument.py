@@ -254,7 +254,7 @@ class UnserializableArgument(Rule):
     versions = ">=4"
     fix = "unsafe"
     judges = ("dispatch", "signature")
-    proof = "PENDING"
+    proof = "publish"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -196,7 +196,7 @@ class NaiveEta(Rule):
     versions = ">=3"
     fix = "safe"
     judges = ("dispatch", "task", "task-class", "signature")
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -138,7 +138,7 @@ class EtaAndCountdown(Rule):
     versions = ">=3"
     fix = None
     judges = ("dispatch", "task", "task-class")
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

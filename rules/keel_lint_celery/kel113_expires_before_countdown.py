@@ -132,7 +132,7 @@ class ExpiresBeforeCountdown(Rule):
     versions = ">=3"
     fix = None
     judges = ("dispatch",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -158,7 +158,7 @@ class OptionsPassedToDelay(Rule):
     versions = ">=3"
     fix = "safe"
     judges = ("dispatch",)
-    proof = "PENDING"
+    proof = "publish"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

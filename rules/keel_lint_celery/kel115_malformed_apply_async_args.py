@@ -148,7 +148,7 @@ class MalformedApplyAsyncArgs(Rule):
     versions = ">=3"
     fix = "safe"
     judges = ("dispatch",)
-    proof = "PENDING"
+    proof = "publish"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -175,7 +175,7 @@ class SignatureMismatch(Rule):
     engine = "celery"
     versions = ">=4"
     judges = ("dispatch", "signature")
-    proof = "PENDING"
+    proof = "celery, publish"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

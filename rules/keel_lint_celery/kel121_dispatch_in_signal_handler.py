@@ -230,7 +230,7 @@ class DispatchInSignalHandler(DispatchInTransaction):
     versions = ">=3"
     fix = "unsafe"
     judges = ("dispatch",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def speaks_of(cls, opened: OpenTransaction) -> bool:

@@ -136,7 +136,7 @@ class RetryOptionsWithoutAutoretry(Rule):
     versions = ">=4"
     fix = None
     judges = ("task",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

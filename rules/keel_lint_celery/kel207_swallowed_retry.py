@@ -190,7 +190,7 @@ class SwallowedRetry(Rule):
     versions = ">=3"
     fix = "unsafe"
     judges = ("task", "task-class")
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -186,7 +186,7 @@ class SwallowedAutoretry(Rule):
     versions = ">=4"
     fix = None
     judges = ("task",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -118,7 +118,7 @@ class RetryThrowFalse(Rule):
     versions = ">=3"
     fix = "safe"
     judges = ("task", "task-class")
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -121,7 +121,7 @@ class RetryExcNotException(Rule):
     versions = ">=3"
     fix = "safe"
     judges = ("task", "task-class")
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

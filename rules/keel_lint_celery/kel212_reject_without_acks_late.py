@@ -135,7 +135,7 @@ class RejectWithoutAcksLate(Rule):
     versions = ">=3"
     fix = "unsafe"
     judges = ("task",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

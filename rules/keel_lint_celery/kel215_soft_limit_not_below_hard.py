@@ -144,7 +144,7 @@ class SoftLimitNotBelowHard(Rule):
     versions = ">=3"
     fix = None
     judges = ("task", "task-class", "settings")
-    proof = "PENDING"
+    proof = "publish"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -183,7 +183,7 @@ class ResultGetInTask(Rule):
     versions = ">=3"
     fix = None
     judges = ("task", "task-class")
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

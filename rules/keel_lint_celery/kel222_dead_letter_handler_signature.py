@@ -160,7 +160,7 @@ class DeadLetterHandlerSignature(Rule):
     versions = ">=3"
     fix = "safe"
     judges = ("task",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -131,7 +131,7 @@ class AsyncTask(Rule):
     versions = ">=3"
     fix = "unsafe"
     judges = ("task",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

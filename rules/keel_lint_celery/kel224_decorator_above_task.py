@@ -143,7 +143,7 @@ class DecoratorAboveTask(Rule):
     versions = ">=3"
     fix = "safe"
     judges = ("task",)
-    proof = "PENDING"
+    proof = "publish"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -128,7 +128,7 @@ class TaskNotAtModuleLevel(Rule):
     versions = ">=3"
     fix = None
     judges = ("task",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

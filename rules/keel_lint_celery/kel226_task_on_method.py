@@ -128,7 +128,7 @@ class TaskOnMethod(Rule):
     versions = ">=3"
     fix = None
     judges = ("task",)
-    proof = "PENDING"
+    proof = "publish"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -156,7 +156,7 @@ class BindMismatch(Rule):
     versions = ">=3"
     fix = "safe"
     judges = ("task",)
-    proof = "PENDING"
+    proof = "celery, publish"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

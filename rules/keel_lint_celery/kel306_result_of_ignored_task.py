@@ -143,7 +143,7 @@ class ResultOfIgnoredTask(Rule):
     versions = ">=4"
     fix = None
     judges = ("dispatch",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -142,7 +142,7 @@ class DuplicateTaskName(Rule):
     group = "correctness"
     engine = "celery"
     judges = ("task",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

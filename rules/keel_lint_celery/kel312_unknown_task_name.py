@@ -193,7 +193,7 @@ class UnknownTaskName(Rule):
     engine = "celery"
     versions = ">=4"
     judges = ("beat", "dispatch", "settings", "signature")
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

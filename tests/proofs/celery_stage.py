@@ -131,7 +131,7 @@ class CeleryStage(PublishStage):
 
     def start_worker(self, app: str = "shop", *, pool: str = "solo", concurrency: int = 1) -> Process:
         """Start a worker and wait until it takes messages."""
-        quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO")
+        quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO", "--include", "fence")
         size = ("--pool", pool, "--concurrency", str(concurrency))
         os.environ["C_FORCE_ROOT"] = "1"
         worker = self.start("worker", sys.executable, "-m", "celery", "-A", app, "worker", *size, *quiet)

@@ -1,4 +1,4 @@
-"""The child process of a case: `python -m tests.proofs.child MODULE PROOF FACE FOLDER`; it works in the project's folder."""
+"""The child process of a case: `python -m tests.proofs.child MODULE PLAY FACE FOLDER`; it works in the project's folder."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import os
 import sys
 from pathlib import Path
 
-from tests.proofs.harness import NotHere, Proof, Stage
+from tests.proofs.harness import NotHere, Play, Stage
 
 
 def main(module: str, name: str, face: str, folder: str) -> None:
-    """Play one face of a proof and leave a report. Whatever else is raised ends the child without one."""
+    """Play one face and leave a report. Whatever else is raised ends the child without one."""
     os.chdir(Path(folder, "project"))
-    proof: Proof[Stage] = getattr(importlib.import_module(module), name)()
-    stage = proof.stage(Path(folder), "good" if face == "good" else "bad")
+    what: Play[Stage] = getattr(importlib.import_module(module), name)()
+    stage = what.stage(Path(folder), "good" if face == "good" else "bad")
     why = ""
     try:
-        proof.play(stage)
+        what.play(stage)
     except NotHere as reason:
         why = str(reason)
     Path(folder, "report.json").write_text(json.dumps({"versions": stage.versions, "why": why, "seen": stage.seen()}))

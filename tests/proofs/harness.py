@@ -16,9 +16,9 @@ import sys
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, TypeVar
@@ -142,26 +142,46 @@ class Stage:
 StageT = TypeVar("StageT", bound=Stage)
 
 
-class Proof(ABC, Generic[StageT]):
-    """One claim of one rule.
+class Play(ABC, Generic[StageT]):
+    """What is played on a stage, in a child process, with either face of a project.
 
-    `project` is the bad face: files by path, linted as a whole, with `# KEL...` behind each line that is flagged. The good face
-    is what `--fix --unsafe-fixes` makes of it; `repair` holds the files that a person rewrites where the rule has no fix.
-    `shortened` replaces numbers of the fixed text by ones that a test can wait for (each must stand there).
+    `environment` holds more variables for it and all it starts; after `deadline` seconds it is killed, and has failed.
     """
 
-    code: ClassVar[str]
-    claim: ClassVar[str]
     stage: type[StageT]
-    project: ClassVar[Mapping[str, str]]
-    repair: ClassVar[Mapping[str, str]] = {}
-    shortened: ClassVar[Mapping[str, str]] = {}
     environment: ClassVar[Mapping[str, str]] = {}
     deadline: ClassVar[float] = 60.0
 
     @abstractmethod
     def play(self, stage: StageT) -> None:
         """Do what a user does, in the child process, and return when what follows can be told. Raises `NotHere`."""
+
+    def perform(self, face: Face, folder: Path) -> Performance:
+        """Have a face played elsewhere, in a child process where nothing else is said, and leave the judging to others.
+
+        `folder` holds the project in `project/`. Raises `ProofFailure` where the child crashes or hangs.
+        """
+        return _in_a_child(self, face, folder)
+
+    @property
+    def name(self) -> str:
+        """Its name in the tests."""
+        return type(self).__name__
+
+
+class Proof(Play[StageT]):
+    """One claim of one rule.
+
+    `project` is the bad face: files by path, linted as a whole, with `# KEL...` behind each line that is flagged. The good face
+    is what `--fix --unsafe-fixes` makes of it; `repair` holds the files that a person rewrites where the rule has no fix.
+    `shortened` replaces numbers of the good face by ones that a test can wait for (each must stand there).
+    """
+
+    code: ClassVar[str]
+    claim: ClassVar[str]
+    project: ClassVar[Mapping[str, str]]
+    repair: ClassVar[Mapping[str, str]] = {}
+    shortened: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     def is_harm(self, seen: list[str]) -> bool:
@@ -171,10 +191,6 @@ class Proof(ABC, Generic[StageT]):
     def is_clean(self, seen: list[str]) -> bool:
         """Whether the effects are what was wanted: all there, each as often as it should be."""
 
-    def perform(self, face: Face, folder: Path) -> dict[str, Any]:
-        """Have a face played elsewhere; returns the report: `versions`, and `why` nothing could be shown."""
-        return _in_a_child(self, face, folder)
-
     @property
     def name(self) -> str:
         """The proof's name in the tests."""
@@ -182,14 +198,23 @@ class Proof(ABC, Generic[StageT]):
 
 
 @dataclass(frozen=True)
+class Performance:
+    """What was seen of a face, before anybody judges it. `why` is set where this machine lacks what it takes."""
+
+    seen: tuple[str, ...]
+    versions: Mapping[str, str]
+    why: str
+
+
+@dataclass(frozen=True)
 class Case:
-    """A played case. `why` is set where nothing could be shown."""
+    """A face that was judged. `why` is set where nothing could be shown."""
 
     verdict: Verdict
     seen: tuple[str, ...]
     seconds: float
-    versions: Mapping[str, str] = field(default_factory=dict)
-    why: str = ""
+    versions: Mapping[str, str]
+    why: str
 
 
 def lay_out(files: Mapping[str, str], folder: Path) -> None:
@@ -206,36 +231,33 @@ def play(proof: Proof[Any], face: Face, folder: Path) -> Case:
     Raises `ProofFailure` where the child crashes or hangs, and where the face does not show what the proof says of it.
     """
     begin = time.monotonic()
-    outcome = proof.perform(face, folder)
+    shown = proof.perform(face, folder)
     seconds = time.monotonic() - begin
-    seen = outcome["seen"]
-    if outcome["why"]:
-        return Case(Verdict.NOT_SHOWN_HERE, tuple(seen), seconds, outcome["versions"], outcome["why"])
-    harm, clean = proof.is_harm(list(seen)), proof.is_clean(list(seen))
-    if (harm, clean) != (face == "bad", face == "good"):
-        raise ProofFailure(_unexpected(proof, face, folder, harm=harm, clean=clean))
-    return Case(Verdict.HARM_SHOWN if harm else Verdict.CLEAN, tuple(seen), seconds, outcome["versions"])
+    harm, clean = proof.is_harm(list(shown.seen)), proof.is_clean(list(shown.seen))
+    if not shown.why and (harm, clean) != (face == "bad", face == "good"):
+        raise ProofFailure(f"{_unexpected(proof, face, harm=harm, clean=clean)}; {_told(shown.seen, folder)}")
+    verdict = Verdict.NOT_SHOWN_HERE if shown.why else Verdict.HARM_SHOWN if harm else Verdict.CLEAN
+    return Case(verdict, shown.seen, seconds, shown.versions, shown.why)
 
 
-def _in_a_child(proof: Proof[Any], face: Face, folder: Path) -> dict[str, Any]:
-    """What the child reports: `versions`, what was `seen` when the play was over, and `why` nothing could be shown."""
+def _in_a_child(what: Play[Any], face: Face, folder: Path) -> Performance:
     report = folder / "report.json"
-    command = [sys.executable, "-m", "tests.proofs.child", type(proof).__module__, type(proof).__name__, face, str(folder)]
+    command = [sys.executable, "-m", "tests.proofs.child", type(what).__module__, type(what).__name__, face, str(folder)]
     (folder / "effects").touch()
-    child = Process(command, folder / "play.log", _environment(proof, folder))
+    child = Process(command, folder / "play.log", _environment(what, folder))
     try:
-        ended = wait_until(lambda: not child.runs(), proof.deadline)
+        ended = wait_until(lambda: not child.runs(), what.deadline)
     finally:
         child.kill()
         _clean_up(folder)
     if not ended or not report.exists():
-        reason = "crashed" if ended else f"took longer than {proof.deadline:g} s"
-        raise ProofFailure(f"{proof.name}, {face}: {reason}; {_logs(folder)}")
-    outcome: dict[str, Any] = json.loads(report.read_text())
-    return outcome
+        reason = "crashed" if ended else f"took longer than {what.deadline:g} s"
+        raise ProofFailure(f"{what.name}, {face}: {reason}; {_told(read_effects(folder), folder)}")
+    told = json.loads(report.read_text())
+    return Performance(tuple(told["seen"]), told["versions"], told["why"])
 
 
-def _environment(proof: Proof[Any], folder: Path) -> dict[str, str]:
+def _environment(what: Play[Any], folder: Path) -> dict[str, str]:
     """A small environment in which nothing of the machine's decides: hash seed and time zone are pinned."""
     kept = ("PATH", "HOME", "TMPDIR", "SYSTEMROOT", "KEEL_PROOF_BROKER")
     return {
@@ -246,19 +268,19 @@ def _environment(proof: Proof[Any], folder: Path) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "TZ": "UTC",
         EFFECTS: str(folder / "effects"),
-        **proof.environment,
+        **what.environment,
     }
 
 
-def _unexpected(proof: Proof[Any], face: Face, folder: Path, *, harm: bool, clean: bool) -> str:
+def _unexpected(proof: Proof[Any], face: Face, *, harm: bool, clean: bool) -> str:
     wanted = "the harm" if face == "bad" else "clean"
     got = {(True, True): "both harm and clean", (True, False): "the harm", (False, True): "clean"}.get((harm, clean), "neither")
-    return f"{proof.name}: the {face} face should be {wanted} and is {got}; {_logs(folder)}"
+    return f"{proof.name}: the {face} face should be {wanted} and is {got}"
 
 
-def _logs(folder: Path) -> str:
+def _told(seen: Iterable[str], folder: Path) -> str:
     logs = "\n".join(f"--- {log.name}\n{log.read_text('utf-8', 'replace')[-3000:]}" for log in sorted(folder.glob("*.log")))
-    return f"seen: {read_effects(folder)}\n{logs}"
+    return f"seen: {list(seen)}\n{logs}"
 
 
 def _clean_up(folder: Path) -> None:

@@ -12,13 +12,13 @@ HERD = 20
 
 
 class GivesUpDuringTheOutage(Proof[CeleryStage]):
-    """A service that is down for a second and a half."""
+    """A service that is down for two and a half seconds."""
 
     code = "KEL203"
-    claim = "the retries are used up within the 1.5 s of an outage, and the task is a `FAILURE`"
+    claim = "the retries are used up within the 2.5 s of an outage, and the task is a `FAILURE`"
     stage = CeleryStage
-    environment = {"DOWN_FOR": "1.5"}
-    shortened = {"countdown=60 * 2**": "countdown=0.25 * 2**"}
+    environment = {"DOWN_FOR": "2.5"}
+    shortened = {"countdown=60 * 2**": "countdown=0.4 * 2**"}
     project = {
         **CELERY,
         "shop/tasks.py": """\

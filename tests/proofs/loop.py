@@ -7,7 +7,7 @@ import inspect
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,8 @@ from typing import Any
 from keel_lint.cli import main
 from tests.proofs.harness import Case, Proof, ProofFailure, Verdict, lay_out, play
 
-Place = tuple[str, int]
+Place = tuple[str, int, str]
+"""A finding: file, row, code."""
 
 _MARK = re.compile(r"#[ \t]*(KEL\d{3}(?:[ \t]+KEL\d{3})*)[ \t]*$", re.MULTILINE)
 
@@ -65,56 +66,62 @@ def close(proof: Proof[Any], folder: Path) -> Result:
 
 def flag(proof: Proof[Any], project: Path) -> None:
     """Assert that lint flags the marked lines and no others."""
-    wanted = sorted((name, row) for name, text in proof.project.items() for row in marked(text, proof.code))
-    found = places(proof, project)
+    wanted, found = marks(project, {proof.code}), places(project, proof.code)
     if not wanted or found != wanted:
         raise ProofFailure(f"{proof.name}: flagged {found}, marked {wanted}")
 
 
 def repair(proof: Proof[Any], bad: Path, good: Path) -> None:
     """Make the good face of the bad one, and assert that lint is silent on it."""
-    shutil.copytree(bad, good, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3*"))
+    shutil.copytree(bad, good, ignore=shutil.ignore_patterns("__pycache__"))
     if proof.repair:
         lay_out(proof.repair, good)
     else:
-        _check(proof, good, "--fix", "--unsafe-fixes")
-    if proof.shortened:
-        _shorten(proof, good)
-    left = places(proof, good)
+        check(good, proof.code, "--fix", "--unsafe-fixes")
+    shorten(proof.shortened, good)
+    left = places(good, proof.code)
     if left:
         raise ProofFailure(f"{proof.name}: still flagged after the repair: {left}")
 
 
-def marked(text: str, code: str) -> list[int]:
-    """The rows that end in a marker of `code`."""
-    return [text.count("\n", 0, mark.start()) + 1 for mark in _MARK.finditer(text) if code in mark[1].split()]
+def marks(project: Path, codes: Container[str]) -> list[Place]:
+    """Where a project's files say in a comment at the end of a line that one of `codes` is to be found."""
+    found = []
+    for file in project.rglob("*.py"):
+        text, name = file.read_text("utf-8"), file.relative_to(project).as_posix()
+        for mark in _MARK.finditer(text):
+            row = text.count("\n", 0, mark.start()) + 1
+            found += [(name, row, code) for code in mark[1].split() if code in codes]
+    return sorted(found)
 
 
-def places(proof: Proof[Any], project: Path) -> list[Place]:
-    """Where lint finds the rule's pattern."""
-    found = _check(proof, project)
-    return sorted((Path(one["filename"]).relative_to(project).as_posix(), one["location"]["row"]) for one in found)
+def places(project: Path, *codes: str) -> list[Place]:
+    """Where lint finds one of `codes`, or anything that is on by default."""
+    found = check(project, ",".join(codes))
+    named = ((Path(one["filename"]).relative_to(project).as_posix(), one) for one in found)
+    return sorted((name, one["location"]["row"], one["code"]) for name, one in named)
 
 
-def _check(proof: Proof[Any], project: Path, *options: str) -> list[dict[str, Any]]:
-    """Run `keel-lint check` as a user does; returns the findings."""
+def check(project: Path, codes: str, *options: str) -> list[dict[str, Any]]:
+    """Run `keel-lint check` as a user does; returns the findings. Without `codes`, with the rules that are on by default."""
     report = project.parent / "findings.json"
     where = ["--output-format", "json", "--output-file", str(report), str(project)]
-    status = main(["check", "--isolated", "--no-cache", "--quiet", "--select", proof.code, *options, *where])
+    select = ["--select", codes] if codes else []
+    status = main(["check", "--isolated", "--no-cache", "--quiet", *select, *options, *where])
     if status not in {0, 1}:
-        raise ProofFailure(f"{proof.name}: keel-lint ended with status {status}")
+        raise ProofFailure(f"keel-lint ended with status {status}")
     findings: list[dict[str, Any]] = json.loads(report.read_text("utf-8"))
     return findings
 
 
-def _shorten(proof: Proof[Any], project: Path) -> None:
-    texts = {path: path.read_text("utf-8") for path in project.rglob("*.py")}
-    for old, new in proof.shortened.items():
-        if not any(old in text for text in texts.values()):
-            raise ProofFailure(f"{proof.name}: the fix wrote no {old!r} to shorten")
-        texts = {path: text.replace(old, new) for path, text in texts.items()}
-    for path, text in texts.items():
-        path.write_text(text, encoding="utf-8")
+def shorten(texts: Mapping[str, str], project: Path) -> None:
+    """Replace texts of a project, each of which must stand there, by shorter ones."""
+    for old, new in texts.items():
+        holders = [file for file in project.rglob("*.py") if old in file.read_text("utf-8")]
+        if not holders:
+            raise ProofFailure(f"the repair wrote no {old!r} to shorten")
+        for file in holders:
+            file.write_text(file.read_text("utf-8").replace(old, new), encoding="utf-8")
 
 
 def is_shown(result: Result) -> bool:

@@ -20,7 +20,7 @@ from keel_lint.pages import Example, parse
 from keel_lint.rule import Registry, RuleInfo
 from keel_lint.runner import Linter
 from keel_lint.settings import Overrides, SettingsFinder
-from tests.proofs.harness import Face, NotHere, Proof, ProofFailure, Stage, lay_out, read_effects
+from tests.proofs.harness import Face, NotHere, Performance, Proof, ProofFailure, Stage, lay_out
 from tests.proofs.temporal import forks
 from tests.proofs.temporal.dev_server import frontend, served, server
 from tests.proofs.temporal.signs import Sign, first_line, healthy
@@ -128,16 +128,15 @@ class TemporalProof(Proof[ReplayStage]):
     def is_clean(self, seen: list[str]) -> bool:
         return bool(seen) and all(line.startswith(CLEAN) for line in seen)
 
-    def perform(self, face: Face, folder: Path) -> dict[str, Any]:
+    def perform(self, face: Face, folder: Path) -> Performance:
         """Have the scenarios of a face played and judged; a line of the effects for each."""
-        report: dict[str, Any] = {"versions": {"Python": python_version(), "temporalio": version("temporalio")}, "why": ""}
-        with (folder / "effects").open("w", encoding="utf-8") as effects:
-            try:
-                for what, project, scenario in self.cases(face, folder):
-                    effects.write(self.line(what, self.judged(project, scenario), scenario) + "\n")
-            except NotHere as reason:
-                report["why"] = str(reason)
-        return {**report, "seen": read_effects(folder)}
+        seen, why = [], ""
+        try:
+            for what, project, scenario in self.cases(face, folder):
+                seen.append(self.line(what, self.judged(project, scenario), scenario))
+        except NotHere as reason:
+            why = str(reason)
+        return Performance(tuple(seen), {"Python": python_version(), "temporalio": version("temporalio")}, why)
 
     def judged(self, project: Path, scenario: Scenario) -> Observation:
         """Have one scenario played. Raises `NotHere`."""
