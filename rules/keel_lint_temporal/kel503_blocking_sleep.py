@@ -166,7 +166,7 @@ class BlockingSleep(ReadingRule):
     versions = "temporalio>=1.0"
     fix = "safe"
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "replay"
 
     kinds = ("sleep",)
     reads = "blocks the thread"

@@ -177,7 +177,7 @@ class IoInWorkflow(ReadingRule):
     engine = "temporal"
     versions = "temporalio>=1.0"
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "replay"
 
     kinds = ("io",)
     reads = "reads or writes outside the workflow"

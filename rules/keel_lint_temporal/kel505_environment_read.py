@@ -156,7 +156,7 @@ class EnvironmentRead(ReadingRule):
     engine = "temporal"
     versions = "temporalio>=1.0"
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "replay"
 
     kinds = ("environment",)
     reads = "reads the environment of the process"

@@ -170,7 +170,7 @@ class ThreadsInWorkflow(ReadingRule):
     engine = "temporal"
     versions = "temporalio>=1.0"
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "replay"
 
     kinds = ("threads",)
     reads = "needs threads or processes"

@@ -166,7 +166,7 @@ class UnorderedIteration(ReadingRule):
     versions = "temporalio>=1.0"
     fix = "safe"
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "replay"
 
     kinds = ("order",)
     reads = "goes through a set and issues commands on the way"

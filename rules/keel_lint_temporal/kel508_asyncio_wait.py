@@ -137,7 +137,7 @@ class AsyncioWait(ReadingRule):
     versions = "temporalio>=1.0"
     fix = "safe"
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "replay"
 
     kinds = ("waits",)
     reads = "keeps its tasks in a set"

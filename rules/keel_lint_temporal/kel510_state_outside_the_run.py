@@ -171,7 +171,7 @@ class StateOutsideTheRun(ReadingRule):
     engine = "temporal"
     versions = "temporalio>=1.0"
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "replay"
 
     kinds = ("state",)
     reads = "changes state that outlives the run"

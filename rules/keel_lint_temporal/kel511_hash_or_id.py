@@ -135,7 +135,7 @@ class HashOrId(ReadingRule):
     engine = "temporal"
     versions = "temporalio>=1.0"
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "replay"
 
     kinds = ("identity",)
     reads = "differs from process to process"

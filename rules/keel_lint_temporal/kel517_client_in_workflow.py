@@ -134,7 +134,7 @@ class ClientInWorkflow(ReadingRule):
     engine = "temporal"
     versions = "temporalio>=1.0"
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "replay"
 
     kinds = ("client",)
     reads = "talks to the Temporal service"

@@ -157,7 +157,7 @@ class CommandNotAwaited(Rule):
     versions = "temporalio>=1.0"
     fix = "unsafe"
     judges = ("workflow", "activity-call")
-    proof = "PENDING"
+    proof = "replay"
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)

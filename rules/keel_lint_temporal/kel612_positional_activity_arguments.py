@@ -138,7 +138,7 @@ class PositionalActivityArguments(Rule):
     versions = "temporalio>=1.0"
     fix = "safe"
     judges = ("activity-call", "workflow-start", "workflow")
-    proof = "PENDING"
+    proof = "replay"
 
     def visit_Call(self, node: cst.Call) -> None:
         """Judge a call that hands arguments over."""

@@ -121,7 +121,7 @@ class ArgAndArgs(Rule):
     versions = "temporalio>=1.0"
     fix = None
     judges = ("activity-call", "workflow-start", "workflow")
-    proof = "PENDING"
+    proof = "replay"
 
     def visit_Call(self, node: cst.Call) -> None:
         """Judge a call that hands arguments over."""

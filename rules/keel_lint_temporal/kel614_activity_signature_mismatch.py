@@ -192,7 +192,7 @@ class ActivitySignatureMismatch(Rule):
     engine = "temporal"
     versions = "temporalio>=1.0"
     judges = ("activity-call",)
-    proof = "PENDING"
+    proof = "replay"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

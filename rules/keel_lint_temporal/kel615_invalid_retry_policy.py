@@ -129,7 +129,7 @@ class InvalidRetryPolicy(Rule):
     versions = "temporalio>=1.0"
     fix = "safe"
     judges = ("retry-policy",)
-    proof = "PENDING"
+    proof = "replay"
 
     def visit_Call(self, node: cst.Call) -> None:
         """Judge a retry policy."""

@@ -161,7 +161,7 @@ class PlainExceptionInWorkflow(PlainExceptionRule):
     versions = "temporalio>=1.0"
     fix = "unsafe"
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "replay"
 
     def roots(self) -> list[Method]:
         """The run."""

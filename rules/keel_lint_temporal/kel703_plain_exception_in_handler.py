@@ -161,7 +161,7 @@ class PlainExceptionInHandler(PlainExceptionRule):
     versions = "temporalio>=1.0"
     fix = "unsafe"
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "replay, worker"
 
     def roots(self) -> list[Method]:
         """The handlers that can change the workflow."""

@@ -176,7 +176,7 @@ class DeadExcept(Rule):
     versions = "temporalio>=1.0"
     fix = "unsafe"
     judges = ("workflow", "activity-call")
-    proof = "PENDING"
+    proof = "replay"
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)

@@ -161,7 +161,7 @@ class SwallowedActivityCancellation(Rule):
     versions = "temporalio>=1.0"
     fix = "unsafe"
     judges = ("workflow", "activity-call")
-    proof = "PENDING"
+    proof = "replay"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

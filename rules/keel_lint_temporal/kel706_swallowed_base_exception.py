@@ -144,7 +144,7 @@ class SwallowedBaseException(Rule):
     versions = "temporalio>=1.0"
     fix = "unsafe"
     judges = ("workflow", "activity-call")
-    proof = "PENDING"
+    proof = "replay"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -146,7 +146,7 @@ class QueryMutates(MutationRule):
     versions = "temporalio>=1.0"
     fix = None
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "worker"
 
     kind = "query"
     harm = (

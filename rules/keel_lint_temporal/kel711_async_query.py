@@ -137,7 +137,7 @@ class AsyncQuery(Rule):
     versions = "temporalio>=1.0"
     fix = "safe"
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "worker"
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)

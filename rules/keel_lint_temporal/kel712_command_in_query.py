@@ -182,7 +182,7 @@ class CommandInQuery(Rule):
     versions = "temporalio>=1.0"
     fix = None
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "worker"
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)

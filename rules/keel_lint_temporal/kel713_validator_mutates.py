@@ -151,7 +151,7 @@ class ValidatorMutates(MutationRule):
     versions = "temporalio>=1.4"
     fix = None
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "worker"
 
     kind = "validator"
     harm = (

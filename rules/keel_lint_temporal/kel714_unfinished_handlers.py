@@ -180,7 +180,7 @@ class UnfinishedHandlers(Rule):
     versions = "temporalio>=1.7"
     fix = "unsafe"
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "replay"
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)

@@ -149,7 +149,7 @@ class ContinueAsNewInUpdate(Rule):
     versions = "temporalio>=1.4"
     fix = None
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "worker"
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)

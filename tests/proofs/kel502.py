@@ -24,16 +24,9 @@ class DiffersOnReplay(TemporalProof):
     example = 2
     scenarios = (Scenario("Lottery"),)
     harm = differs_on_replay("no error was raised")
-    repair = {
-        "example.py": """\
-from temporalio import workflow
-
-
-@workflow.defn
-class Lottery:
-    @workflow.run
-    async def run(self, host: str = "draws-1") -> list[int | str]:
-        generator = workflow.random()
-        return [generator.randint(1, 49), generator.randint(1, 49), host]
-"""
+    unshown = {"getnode()": "both workers of the judge run on the same machine"}
+    rewritten = {
+        "generator = Random()  # KEL502": "generator = workflow.random()",
+        "SystemRandom()  # KEL502": "workflow.random()",
+        "getnode()]  # KEL502": "7]",
     }

@@ -24,5 +24,8 @@ def test_a_real_server_says_the_same(proof: TemporalProof, face: Face, tmp_path:
     lay_out(proof.project, tmp_path / "bad" / "project")
     if face == "good":
         repair(proof, tmp_path / "bad" / "project", tmp_path / "good" / "project")
-    lines = [proof.line(what, served(project, scenario, by)) for what, project, scenario in proof.cases(face, tmp_path / face)]
+    lines = [
+        proof.line(what, served(project, scenario, by), scenario)
+        for what, project, scenario in proof.cases(face, tmp_path / face)
+    ]
     assert proof.is_harm(lines) if face == "bad" else proof.is_clean(lines), lines

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from importlib.util import find_spec
@@ -18,8 +19,8 @@ from pathlib import Path
 
 import msgspec
 
-from tests.proofs.harness import NotHere
-from tests.proofs.temporal.forks import ROOT, first_worker, forked_environment, replay
+from tests.proofs.harness import ROOT, NotHere
+from tests.proofs.temporal.forks import first_worker, forked_environment, replay
 from tests.proofs.temporal.observation import Observation, Scenario
 
 PATIENCE = 30.0
@@ -109,9 +110,12 @@ def server() -> DevServer:
     return DevServer(program())
 
 
-def served(folder: Path, scenario: Scenario, by: DevServer | LoopbackFrontend) -> Observation:
+def served(
+    folder: Path, scenario: Scenario, by: DevServer | LoopbackFrontend, environment: Mapping[str, str] | None = None
+) -> Observation:
     """A run of the real client and worker, whose history two other workers replay."""
-    told = first_worker().run("serve", folder, scenario, deadline=scenario.seconds + PATIENCE, address=by.address)
+    deadline = scenario.seconds + PATIENCE
+    told = first_worker().run("serve", folder, scenario, environment, deadline=deadline, address=by.address)
     seen = msgspec.convert(told, Observation)
     replay(folder, scenario, seen)
     return seen

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -25,9 +26,9 @@ from typing import Any
 
 import msgspec
 
+from tests.proofs.harness import OUTSIDE, ROOT
 from tests.proofs.temporal.observation import Observation, Scenario
 
-ROOT = Path(__file__).resolve().parents[3]
 GRACE = 10.0
 
 
@@ -51,12 +52,25 @@ class Forks:
         )
         atexit.register(self.close)
 
-    def run(self, what: str, folder: Path, scenario: Scenario, *, deadline: float = 30.0, **more: Any) -> Any:
-        """Run a function of `tests.proofs.temporal.plays` in a fork; returns what it returned. Raises `CaseDiedError`."""
+    def run(
+        self,
+        what: str,
+        folder: Path,
+        scenario: Scenario,
+        environment: Mapping[str, str] | None = None,
+        *,
+        deadline: float = 30.0,
+        **more: Any,
+    ) -> Any:
+        """Run a function of `tests.proofs.temporal.plays` in a fork; returns what it returned. Raises `CaseDiedError`.
+
+        `environment` is added to the fork's own, `more` are arguments of the function.
+        """
         job = {
             "what": what,
             "folder": str(folder),
             "scenario": msgspec.to_builtins(scenario),
+            "environment": dict(environment or {}),
             "deadline": deadline,
             "more": more,
         }
@@ -94,13 +108,13 @@ def second_worker() -> Forks:
 def forked_environment(*, seed: int, zone: str) -> dict[str, str]:
     """Without TEMPORAL_DEBUG, which turns the deadlock detector off."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-    path = os.pathsep.join([str(ROOT), *(entry for entry in sys.path if entry)])
+    path = os.pathsep.join([str(ROOT), str(OUTSIDE), *(entry for entry in sys.path if entry)])
     return {**kept, "PYTHONHASHSEED": str(seed), "TZ": zone, "PYTHONPATH": path, "LANG": "C.UTF-8"}
 
 
-def recorded(folder: Path, scenario: Scenario) -> Observation:
+def recorded(folder: Path, scenario: Scenario, environment: Mapping[str, str] | None = None) -> Observation:
     """Judge `replay`: record a run on one worker, and replay it there and on another."""
-    seen = msgspec.convert(first_worker().run("record", folder, scenario), Observation)
+    seen = msgspec.convert(first_worker().run("record", folder, scenario, environment), Observation)
     replay(folder, scenario, seen)
     return seen
 
@@ -110,10 +124,10 @@ def replay(folder: Path, scenario: Scenario, seen: Observation) -> None:
     if not seen.closed:
         return
     time.sleep(scenario.later)
-    for worker in (first_worker(), second_worker()):
-        commands, error = worker.run("replay", folder, scenario, history=seen.history)
-        seen.replays.append(commands)
-        seen.replay_errors += [error] if error else []
+    for worker, environment in ((first_worker(), {}), (second_worker(), scenario.elsewhere)):
+        for commands, error in worker.run("replay", folder, scenario, environment, history=seen.history):
+            seen.replays.append(commands)
+            seen.replay_errors += [error] if error else []
 
 
 # -- the forking process --------------------------------------------------------------------------------------------------
@@ -137,6 +151,7 @@ def serve() -> None:
 def _be_the_case(into: int, play: Any, job: dict[str, Any]) -> None:
     """In the fork: play, write the answer, and leave without the interpreter's farewell, in which the core may abort."""
     os.setsid()
+    os.environ.update(job["environment"])
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1):
         os.dup2(null, stream)

@@ -44,12 +44,18 @@ class Run:
         self.changed = asyncio.Condition()
         self.timers: dict[str, tuple[int, asyncio.TimerHandle]] = {}
         self.activities: dict[int, Activity] = {}
-        self.updates: dict[str, asyncio.Future[Outcome]] = {}
+        self.updates: dict[str, asyncio.Future[Outcome | None]] = {}
         self.accepted: dict[str, int] = {}
         self.waiting: list[Message] = []
         self.task: str = ""
+        self.sticky = ""
+        """The queue of the worker that has the run in its cache, and needs no more than what is new."""
         self.attempt = 1
         self.dirty = False
+
+    @property
+    def queue(self) -> str:
+        return self.sticky or str(self.request.task_queue.name)
 
     @property
     def execution(self) -> WorkflowExecution:
@@ -101,7 +107,7 @@ class Frontend:
             return
         run.task = "scheduled"
         self.add(run, "WORKFLOW_TASK_SCHEDULED", task_queue=run.request.task_queue, attempt=run.attempt)
-        self.workflow_tasks[run.request.task_queue.name].put_nowait(run)
+        self.workflow_tasks[run.queue].put_nowait(run)
 
     # -- what clients ask -------------------------------------------------------------------------------------------------
 
@@ -147,6 +153,8 @@ class Frontend:
 
     async def TerminateWorkflowExecution(self, request: Any, context: Any) -> Any:
         run = self.runs[request.workflow_execution.workflow_id]
+        if run.status != RUNNING:  # a run that goes on as a new one ends here: the new one is not kept
+            return messages.TerminateWorkflowExecutionResponse()
         self.close(run, TERMINATED, "WORKFLOW_EXECUTION_TERMINATED")
         return messages.TerminateWorkflowExecutionResponse()
 
@@ -180,7 +188,7 @@ class Frontend:
         run = self.runs[request.execution.workflow_id]
         token = uuid.uuid4().bytes
         answer = self.queries[token] = self.loop.create_future()
-        self.workflow_tasks[run.request.task_queue.name].put_nowait((run, request.query, token))
+        self.workflow_tasks[run.queue].put_nowait((run, request.query, token))
         told = await answer
         if told.completed_type == 1:
             return messages.QueryWorkflowResponse(query_result=told.query_result)
@@ -193,12 +201,16 @@ class Frontend:
     async def UpdateWorkflowExecution(self, request: Any, context: Any) -> Any:
         run = self.runs[request.workflow_execution.workflow_id]
         update_id = request.request.meta.update_id
+        if run.status != RUNNING:
+            return await context.abort(grpc.StatusCode.NOT_FOUND, "the run is closed")
         run.updates[update_id] = self.loop.create_future()
         message = Message(id=f"{update_id}/request", protocol_instance_id=update_id)
         message.body.Pack(request.request)
         run.waiting.append(message)
         self.kick(run)
         outcome = await run.updates[update_id]
+        if outcome is None:
+            return await context.abort(grpc.StatusCode.NOT_FOUND, "the run is closed")
         stage = "UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED"
         response = messages.UpdateWorkflowExecutionResponse(outcome=outcome, stage=stage)
         response.update_ref.workflow_execution.CopyFrom(run.execution)
@@ -223,10 +235,11 @@ class Frontend:
         response = self.task_of(run, token)
         response.started_event_id = started
         response.attempt = run.attempt
+        if run.sticky:
+            del response.history.events[: response.previous_started_event_id]
         for message in run.waiting:
             message.event_id = started - 1
             response.messages.append(message)
-        run.waiting = []
         return response
 
     def query_task(self, run: Run, query: Any, token: bytes) -> Any:
@@ -238,6 +251,8 @@ class Frontend:
             del response.history.events[done[-1] :]
             starts = [number for number in starts if number < done[-1]]
         response.started_event_id = response.previous_started_event_id = starts[-1] if starts else 0
+        if run.sticky:
+            del response.history.events[:]
         response.query.CopyFrom(query)
         return response
 
@@ -266,7 +281,7 @@ class Frontend:
             links = {"scheduled_event_id": started - 1, "started_event_id": started}
             self.add(run, "WORKFLOW_TASK_FAILED", **links, cause=request.cause, failure=request.failure)
         self.append(run, late)
-        run.attempt, run.task = run.attempt + 1, ""
+        run.attempt, run.task, run.sticky = run.attempt + 1, "", ""
         self.loop.call_later(BETWEEN_FAILED_TASKS, self.kick, run)
         return messages.RespondWorkflowTaskFailedResponse()
 
@@ -277,6 +292,7 @@ class Frontend:
         late = run.ledger.events[started:]
         del run.ledger.events[started:]
         run.attempt, run.task = 1, ""
+        run.sticky = request.sticky_attributes.worker_task_queue.name
         done = self.add(
             run,
             "WORKFLOW_TASK_COMPLETED",
@@ -284,6 +300,7 @@ class Frontend:
             started_event_id=started,
             sdk_metadata=request.sdk_metadata,
         )
+        run.waiting = [message for message in run.waiting if message.event_id != started - 1]
         told = {message.id: message for message in request.messages}
         for message in request.messages:
             self.reject(run, message)
@@ -402,6 +419,9 @@ class Frontend:
         self.add(run, kind, **attributes)
         for _, fires in run.timers.values():
             fires.cancel()
+        for waiting in run.updates.values():
+            if not waiting.done():
+                waiting.set_result(None)
 
     # -- updates ----------------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from temporalio.client import (
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import RawValue
 from temporalio.exceptions import CancelledError, FailureError
@@ -65,7 +66,7 @@ class Live:
         return self.seen
 
     def worker(self, client: Client) -> Worker:
-        """A worker that keeps no workflow in its cache, so that each workflow task is a replay of all before it."""
+        """Where it keeps no workflow in its cache, each workflow task is a replay of all before it."""
         return Worker(
             client,
             task_queue=self.queue,
@@ -76,7 +77,7 @@ class Live:
             unsandboxed_workflow_runner=self.tap.unsandboxed,
             workflow_failure_exception_types=[Exception] if self.scenario.failure_types else [],
             interceptors=[_Witness(self)],
-            max_cached_workflows=0,
+            max_cached_workflows=10 if self.scenario.cached else 0,
             max_heartbeat_throttle_interval=HEARTBEATS,
             default_heartbeat_throttle_interval=HEARTBEATS,
         )
@@ -101,7 +102,8 @@ class Live:
     async def run(self, client: Client) -> None:
         name = definition_name(self.stage.workflow)
         self.began = time.monotonic()
-        handle = await client.start_workflow(name, args=list(self.scenario.args), id=self.queue, task_queue=self.queue)
+        started = await client.start_workflow(name, args=list(self.scenario.args), id=self.queue, task_queue=self.queue)
+        handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(self.queue, run_id=started.first_execution_run_id)
         clients = asyncio.create_task(self.clients(handle))
         result = asyncio.create_task(self.result(handle))
         while not result.done() and self.now() < self.scenario.seconds and not await self.is_hopeless(handle):
@@ -110,6 +112,8 @@ class Live:
             await _stopped(task, cancel=task is result or self.seen.outcome not in CLOSED)
         if self.seen.outcome not in CLOSED:
             await self.leave(handle)
+        elif self.seen.outcome == "continued_as_new":
+            await started.terminate()
         history = await handle.fetch_history()
         self.seen.history, self.seen.events = history.to_json(), len(history.events)
         self.seen.task_failures = [
@@ -177,7 +181,7 @@ class Live:
                 return repr(await asyncio.wait_for(update, self.scenario.seconds))
         except (WorkflowQueryFailedError, WorkflowQueryRejectedError, WorkflowUpdateFailedError, RPCError) as error:
             return f"{type(error).__name__}: {error} <- {error.__cause__}"
-        except asyncio.TimeoutError:
+        except (asyncio.TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
             return "no answer"
         return ""
 

@@ -26,13 +26,13 @@ class Act(msgspec.Struct, frozen=True):
     returns: Any = None
     failures: int = 0
     error: str = "RuntimeError"
-    lost_reply: bool = False
-    """Whether a failing try has done its work, and only the answer was lost."""
+    final: bool = False
+    """Whether a failure says that it must not be tried again."""
     seconds: float = 0.0
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """Something that a client sends to the workflow at a moment, in seconds from its start."""
+    """Something that a client sends to the workflow, in seconds from its start; where that is negative, with the start."""
 
     at: float
     kind: Literal["signal", "cancel", "query", "update"]
@@ -45,6 +45,8 @@ class Scenario(msgspec.Struct, frozen=True):
 
     workflow: str
     args: tuple[Any, ...] = ()
+    ends: Outcome = "completed"
+    """How the run should end."""
     acts: dict[str, Act] = {}
     sent: tuple[Sent, ...] = ()
     children: dict[str, Any] = {}
@@ -58,6 +60,10 @@ class Scenario(msgspec.Struct, frozen=True):
     """How often a failing workflow task is tried before it is called hopeless."""
     later: float = 0.0
     """Seconds that pass before a replay, for what changes with the second."""
+    elsewhere: dict[str, str] = {}
+    """What the environment of the worker that replays has more than that of the first."""
+    cached: bool = False
+    """Whether a live worker keeps the workflow between two of its tasks."""
     max_tasks: int = 40
     seconds: float = 10.0
     """How long a judge on a real clock waits for the run's end."""

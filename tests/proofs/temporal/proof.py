@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from pkgutil import walk_packages
 from platform import python_version
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import keel_lint
 from keel_lint import fixes
 from keel_lint.pages import Example, parse
 from keel_lint.rule import Registry, RuleInfo
@@ -22,6 +26,7 @@ from tests.proofs.temporal.dev_server import frontend, served, server
 from tests.proofs.temporal.signs import Sign, first_line, healthy
 
 if TYPE_CHECKING:
+    from keel_lint.finding import Finding
     from tests.proofs.temporal.observation import Observation, Scenario
 
 HARM, CLEAN, NEITHER = "HARM", "CLEAN", "NEITHER"
@@ -46,21 +51,39 @@ def registry() -> Registry:
     return Registry.installed()
 
 
+def import_keel() -> None:
+    """Import the tool and all rules: both faces are played at the same time, and two threads must not begin that together."""
+    for module in walk_packages(keel_lint.__path__, "keel_lint."):
+        if not module.name.endswith("__main__"):
+            with suppress(ImportError):  # what an extra needs that is not installed
+                importlib.import_module(module.name)
+    for info in registry().rules.values():
+        info.load()
+
+
+import_keel()
+
+
 class TemporalProof(Proof[ReplayStage]):
     """A claim about one example of a rule's documentation, which needs no second copy.
 
-    `example` counts the examples that are flagged. Where the rule has a fix, every marked line is judged alone, with all others
-    fixed. Where it has none, `instead` names the heading under *Use instead* whose code a person would write.
+    `example` counts the examples that are flagged. Every marked line is judged alone, with all others fixed by the rule's fix,
+    or by `rewritten`: texts of the example and what a person writes instead, which may span lines; those that hold no mark
+    belong to every face. With `together` the marked lines are judged all at once.
     """
 
     stage: type[ReplayStage] = ReplayStage
     example: ClassVar[int] = 1
-    instead: ClassVar[str] = ""
-    scenarios: ClassVar[tuple[Scenario, ...]]
-    harm: ClassVar[Sign]
-    clean: ClassVar[Sign] = healthy()
+    lines: ClassVar[tuple[str, ...]] = ()
+    """Texts of the marked lines that the claim is about, where it is not about all."""
     unshown: ClassVar[Mapping[str, str]] = {}
     """Texts of marked lines whose harm the judge cannot show, and why."""
+    rewritten: ClassVar[Mapping[str, str]] = {}
+    together: ClassVar[bool] = False
+    scenarios: ClassVar[tuple[Scenario, ...]]
+    harm: ClassVar[Sign]
+    clean: ClassVar[Sign | None] = None
+    """By what health is known, where it is more than an end as the scenario has it and replays that say the same."""
     on_server: ClassVar[bool] = True
     """Whether the same is seen on a real server, in a few seconds of its clock."""
 
@@ -69,9 +92,27 @@ class TemporalProof(Proof[ReplayStage]):
         if "code" not in dir(cls):
             return
         if "project" not in vars(cls):
-            cls.project = examples(cls.info(), flagged=True)[cls.example - 1].files
-        if cls.instead:
-            cls.repair = next(one for one in examples(cls.info(), flagged=False) if one.heading == cls.instead).files
+            cls.project = cls.prepared(examples(cls.info(), flagged=True)[cls.example - 1].files)
+        if cls.rewritten:
+            cls.repair = cls.rewrite(cls.project)
+
+    @classmethod
+    def prepared(cls, files: Mapping[str, str]) -> dict[str, str]:
+        """The bad face: the example, with those changes that are no repair."""
+        return {name: _replaced(text, cls.changes(repairs=False)) for name, text in files.items()}
+
+    @classmethod
+    def rewrite(cls, files: Mapping[str, str], but: str = "") -> dict[str, str]:
+        """The files with all repairs, but that of one marked line."""
+        repairs = cls.changes(repairs=True)
+        kept = [old for old in repairs if but and any(line.strip() in but for line in old.splitlines() if cls.code in line)]
+        return {
+            name: _replaced(text, {old: repairs[old] for old in repairs if old not in kept}) for name, text in files.items()
+        }
+
+    @classmethod
+    def changes(cls, *, repairs: bool) -> dict[str, str]:
+        return {old: new for old, new in cls.rewritten.items() if (cls.code in old) == repairs}
 
     @classmethod
     def info(cls) -> RuleInfo:
@@ -92,7 +133,7 @@ class TemporalProof(Proof[ReplayStage]):
         seen, why = [], ""
         try:
             for what, project, scenario in self.cases(face, folder):
-                seen.append(self.line(what, self.judged(project, scenario)))
+                seen.append(self.line(what, self.judged(project, scenario), scenario))
         except NotHere as reason:
             why = str(reason)
         return Performance(tuple(seen), {"Python": python_version(), "temporalio": version("temporalio")}, why)
@@ -104,14 +145,14 @@ class TemporalProof(Proof[ReplayStage]):
             raise NotHere(seen.detail)
         return seen
 
-    def line(self, what: str, seen: Observation) -> str:
+    def line(self, what: str, seen: Observation, scenario: Scenario) -> str:
         """What was seen, in one line that begins with the verdict."""
-        harm, clean = self.harm(seen), self.clean(seen)
+        harm, clean = self.harm(seen), (self.clean or healthy(scenario.ends))(seen)
         if harm and not clean:
             return f"{HARM} {what}: {harm}"
         if clean and not harm:
             return f"{CLEAN} {what}: {clean}"
-        flaws = [seen.detail, *seen.task_failures[:1], seen.diverged, *seen.warnings[:2]]
+        flaws = [seen.detail, *seen.task_failures[:1], seen.diverged, *seen.warnings[:2], *seen.answers]
         told = "; ".join(first_line(flaw) for flaw in flaws if flaw)
         return f"{NEITHER} {what}: {seen.outcome} {seen.result!r}; {told}; {seen.commands[:6]}"
 
@@ -119,30 +160,32 @@ class TemporalProof(Proof[ReplayStage]):
 
     def cases(self, face: Face, folder: Path) -> Iterator[tuple[str, Path, Scenario]]:
         """What is played for a face: its name, the folder of the project, the scenario."""
-        if face == "good" or self.info().fix in {None, "displayonly"} or self.repair:
+        if face == "good" or self.together:
             yield from ((scenario.workflow, folder / "project", scenario) for scenario in self.scenarios)
             return
-        for number, (path, row) in enumerate(self.marked_lines()):
+        for number, (path, row, line) in enumerate(self.marked_lines()):
             project = folder / f"alone-{number}"
-            text = self.project[path].splitlines()[row - 1]
-            lay_out(self.alone(path, row, project), project)
-            what = re.sub(self.mark(), "", text).strip()
+            lay_out(self.alone(path, row, line, project), project)
+            what = re.sub(self.mark(), "", line).strip()
             yield from ((f"{scenario.workflow}: `{what}`", project, scenario) for scenario in self.scenarios_of(path, row))
 
     def mark(self) -> str:
         return MARK.format(code=self.code)
 
-    def marked_lines(self) -> list[tuple[str, int]]:
-        """The marked lines whose harm can be shown, as file and row."""
+    def marked_lines(self) -> list[tuple[str, int, str]]:
+        """The marked lines whose harm is to be shown, as file, row and text."""
         lines = [(path, row, line) for path, text in self.project.items() for row, line in enumerate(text.splitlines(), 1)]
         marked = [(path, row, line) for path, row, line in lines if re.search(self.mark(), line)]
-        unknown = [text for text in self.unshown if not any(text in line for _, _, line in marked)]
+        unknown = [text for text in (*self.lines, *self.unshown) if not any(text in line for _, _, line in marked)]
         if unknown:
             raise ProofFailure(f"{self.name}: no marked line holds {unknown}")
-        return [(path, row) for path, row, line in marked if not any(text in line for text in self.unshown)]
+        meant = [one for one in marked if not self.lines or any(text in one[2] for text in self.lines)]
+        return [one for one in meant if not any(text in one[2] for text in self.unshown)]
 
-    def alone(self, path: str, row: int, folder: Path) -> dict[str, str]:
-        """The project with everything fixed but one line."""
+    def alone(self, path: str, row: int, line: str, folder: Path) -> dict[str, str]:
+        """The project with everything repaired but one line."""
+        if self.rewritten:
+            return self.rewrite(self.project, but=line)
         lines = self.project[path].splitlines(keepends=True)
         lines[row - 1] = re.sub(self.mark(), f"# noqa: {self.code}", lines[row - 1], flags=re.MULTILINE)
         files = {**self.project, path: "".join(lines)}
@@ -154,6 +197,12 @@ class TemporalProof(Proof[ReplayStage]):
         classes = [node for node in ast.walk(ast.parse(self.project[path])) if isinstance(node, ast.ClassDef)]
         names = {node.name for node in classes if node.lineno <= row <= (node.end_lineno or row)}
         return [one for one in self.scenarios if one.workflow in names] or list(self.scenarios)
+
+
+def _replaced(text: str, changes: Mapping[str, str]) -> str:
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    return text
 
 
 class WorkerProof(TemporalProof):
@@ -173,9 +222,18 @@ def examples(info: RuleInfo, *, flagged: bool) -> list[Example]:
     return [example for example in parse(info).examples if example.flagged == flagged]
 
 
-def fixed(folder: Path, code: str) -> dict[str, str]:
+def findings_in(folder: Path, code: str = "ALL") -> list[Finding]:
+    """What keel-lint finds in a folder."""
+    return _linter(folder, code).check().findings
+
+
+def fixed(folder: Path, code: str = "ALL") -> dict[str, str]:
     """What `--fix --unsafe-fixes` makes of the files in a folder; only those that it changes."""
-    finder = SettingsFinder(Overrides.from_arguments({"select": [code]}), isolated=True, registry=registry())
-    linter = Linter([folder], finder, registry(), cache=False, tests=True)
+    linter = _linter(folder, code)
     outcome = fixes.fix(lambda overlay: linter.check(overlay).findings, unsafe=True, may_touch=lambda _: True)
     return {path.relative_to(folder).as_posix(): source.raw.decode() for path, source in outcome.after.items()}
+
+
+def _linter(folder: Path, code: str) -> Linter:
+    finder = SettingsFinder(Overrides.from_arguments({"select": [code]}), isolated=True, registry=registry())
+    return Linter([folder], finder, registry(), cache=False, tests=True)

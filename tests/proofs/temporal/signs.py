@@ -98,6 +98,11 @@ def warns(*words: str) -> Sign:
     return Sign(asks)
 
 
+def quiet() -> Sign:
+    """Nothing was warned of."""
+    return Sign(lambda seen: "" if _serious(seen.warnings) else "nothing was warned of")
+
+
 def runs(activity: str, *, times: int) -> Sign:
     """An activity is executed so often, retries counted."""
 

@@ -7,7 +7,7 @@ import inspect
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CodeType, FrameType, ModuleType
 from typing import Any
@@ -43,8 +43,7 @@ class Stage:
         """What a stand-in does at an attempt."""
         act = self.scenario.acts.get(name, Act())
         if act.failures == FOREVER or attempt <= act.failures:
-            words = "the answer was lost" if act.lost_reply else f"{name} does not work"
-            raise ApplicationError(words, type=act.error)
+            raise ApplicationError(f"{name} does not work", type=act.error, non_retryable=act.final)
         return act.returns
 
     async def run_activity(self, name: str, args: list[Any], attempt: int) -> Any:
@@ -82,10 +81,16 @@ def _begins(frame: FrameType) -> bool:
     return frame.f_lasti <= next((offset for offset, _, line in frame.f_code.co_lines() if line), 0) + 4
 
 
-def _activities(modules: list[ModuleType]) -> list[tuple[Callable[..., Any], activity._Definition]]:
-    found = {id(value): value for module in modules for value in vars(module).values() if inspect.isfunction(value)}
-    pairs = [(function, activity._Definition.from_callable(function)) for function in found.values()]
-    return [(function, definition) for function, definition in pairs if definition is not None]
+def _activities(modules: list[ModuleType]) -> Iterator[tuple[Callable[..., Any], activity._Definition]]:
+    """The functions that are activities, and the methods of classes that can be made without arguments."""
+    values = {id(value): value for module in modules for value in vars(module).values()}.values()
+    functions = [value for value in values if inspect.isfunction(value)]
+    classes = [value for value in values if inspect.isclass(value)]
+    methods = [(cls, name) for cls in classes for name, value in vars(cls).items() if activity._Definition.from_callable(value)]
+    for function in (*functions, *(getattr(cls(), name) for cls, name in methods)):
+        definition = activity._Definition.from_callable(function)
+        if definition is not None:
+            yield function, definition
 
 
 def definition_name(cls: type) -> str:

@@ -145,6 +145,8 @@ class Notes(logging.Handler):
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.name in {"temporalio.workflow", "temporalio.activity"}:
+            return  # that is the project's own word
         error = record.exc_info[1] if record.exc_info else None
         self.lines.append(f"{type(error).__name__}: {error}" if error is not None else record.getMessage())
 
