@@ -14,6 +14,7 @@ import libcst as cst
 
 from keel_lint.definition import dotted
 from keel_lint.jobs.bindings import Bindings
+from keel_lint.jobs.types import Types
 from keel_lint.project import Symbol
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Payload:
 _SET = Payload("a set", "pass a list", is_listable=True)
 _GENERATOR = Payload("a generator", "pass a list", is_listable=True)
 _VIEW = Payload("a view of a dict", "pass a list", is_listable=True)
+_FILE = Payload("a file", "store it and pass its path or key")
 _FUNCTION = Payload("a function", "pass its name")
 _DELTA = Payload("a timedelta", "pass its `total_seconds()`")
 _PATH = Payload("a Path", "pass `str(...)` of it")
@@ -81,7 +83,7 @@ class Payloads:
         """What an expression gives, or what is in the container that it makes; `None` for what can be encoded or is unknown."""
         if depth > _DEPTH:
             return None
-        made = self._made(node, depth)
+        made = self._made(node, depth) or self._file(node)
         if made is not None:
             return made
         return next((found for one in _inside(node) if (found := self.of(one, depth + 1)) is not None), None)
@@ -102,6 +104,10 @@ class Payloads:
         if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Divide):
             return _PATH if self._made(node.left, depth) is _PATH else None
         return None
+
+    def _file(self, node: cst.BaseExpression) -> Payload | None:
+        value = self._definition.once(Types).of(node)
+        return _FILE if value is not None and value.kind in {"file", "upload"} else None
 
     # -- calls and members ------------------------------------------------------------------------------------------------
 

@@ -32,6 +32,33 @@ def publish(rows):
     index.delay(by_name.keys())  # KEL107
 ```
 
+### A file, through a service
+```python title="shop/views.py"
+from django.http import HttpRequest
+
+from shop.imports import ImportService
+
+
+def receive(request: HttpRequest):
+    ImportService().start(request.user.pk, request.FILES["prices"])
+```
+```python title="shop/imports.py"
+from shop.tasks import import_prices
+
+
+class ImportService:
+    def start(self, user_id, file):
+        import_prices.delay(user_id, file)  # KEL107
+```
+```python title="shop/tasks.py"
+from celery import shared_task
+
+
+@shared_task
+def import_prices(user_id, file):
+    print(user_id, file)
+```
+
 ### Values of the standard library
 ```python
 from datetime import timedelta
@@ -213,7 +240,7 @@ the task would have to change too.
 
 ## Known missed alarms
 Values that a function returns, attributes, elements of collections that are built elsewhere, and classes with a base class of
-another package. ORM rows are KEL106, uploaded files and data frames KEL109.
+another package. ORM rows are KEL106, data frames KEL109.
 
 ## Options
 None.

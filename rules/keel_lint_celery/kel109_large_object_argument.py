@@ -161,20 +161,20 @@ from typing import TYPE_CHECKING
 
 import libcst as cst  # noqa: TC002 -- rules import it alike
 
-from keel_lint.jobs.messages import message_of, sends_more_than_keys
+from keel_lint.jobs.messages import message_of, sends_more_than_keys, serializer
 from keel_lint.jobs.types import Types
 from keel_lint.rule import Rule
 
 if TYPE_CHECKING:
     from keel_lint.glance import Glance
-    from keel_lint.jobs.messages import Passed
+    from keel_lint.jobs.messages import Message, Passed
     from keel_lint.jobs.types import Value
 
 
 _WHAT = {
     "content": "the whole content{shown}",
-    "upload": "the uploaded file{shown} (EncodeError with JSON)",
-    "file": "the open file{shown} (EncodeError with JSON)",
+    "upload": "the uploaded file{shown}",
+    "file": "the open file{shown}",
     "frame": "the data frame{shown} (EncodeError with JSON)",
     "dump": "all rows of a data frame{shown}",
 }
@@ -208,10 +208,15 @@ class LargeObjectArgument(Rule):
         for passed in message.passed if message is not None else ():
             value = self.types.of(passed.value)
             payload = self._payload(passed, value) if value is not None else None
-            if message is not None and payload is not None:
+            if message is not None and payload is not None and not self._is_refused(message, node, value):
                 what, instead = payload
                 why = "the broker holds all of it in memory, and every retry sends it again"
                 self.report(passed.value, f"`{message.dispatch.shown}` is given {what}: {why}; {instead}")
+
+    def _is_refused(self, message: Message, node: cst.Call, value: Value | None) -> bool:
+        """Whether it is a file that the serializer refuses: it never gets to the broker, and KEL107 speaks of it."""
+        is_file = value is not None and value.kind in {"file", "upload"}
+        return is_file and serializer(self.definition, message, node) == "json"
 
     def _payload(self, passed: Passed, value: Value) -> tuple[str, str] | None:
         """What is passed, and what to do instead; `None` for what is not large."""

@@ -30,13 +30,8 @@ FLAGGED = {
     "decoded": "def f():\n    text = open('x').read().decode()\n    load.delay(text)\n",
     "read_text": "def f():\n    load.apply_async(kwargs={'text': Path('x').read_text()})\n",
     "encoded": "def f():\n    with gzip.open('x') as file:\n        load.delay(base64.b64encode(file.read()))\n",
-    "open file": "def f():\n    with open('x') as file:\n        load.delay(file)\n",
     "body": "def f(request: HttpRequest):\n    load.delay(request.body)\n",
     "body of a view": "def f(request):\n    print(request.META)\n    load.delay(request.body.decode())\n",
-    "upload": "def f(request: HttpRequest):\n    load.delay(request.FILES['x'])\n",
-    "annotated upload": (
-        "from django.core.files.uploadedfile import UploadedFile\ndef f(upload: UploadedFile):\n    load.delay(upload)\n"
-    ),
     "frame": "def f():\n    load.delay(pd.read_csv('x'))\n",
     "dumped frame": "def f(frame: pd.DataFrame):\n    load.delay(frame.dropna().to_json())\n",
     "rows": "def f():\n    rows = Order.objects.filter(total=1).values()\n    load.delay(list(rows))\n",
@@ -49,6 +44,23 @@ FLAGGED = {
 def test_flagged(lint: Lint, code: str) -> None:
     (finding,) = lint({"a.py": HEAD + code}, "KEL109")
     assert "`load`" in finding.message
+
+
+FILES = {
+    "open file": "def f():\n    with open('x') as file:\n        load.delay(file)\n",
+    "upload": "def f(request: HttpRequest):\n    load.delay(request.FILES['x'])\n",
+    "annotated upload": (
+        "from django.core.files.uploadedfile import UploadedFile\ndef f(upload: UploadedFile):\n    load.delay(upload)\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("code", FILES.values(), ids=FILES)
+def test_a_file_is_refused_by_json_and_large_with_pickle(lint: Lint, code: str) -> None:
+    (finding,) = lint({"a.py": HEAD + code}, "KEL107", "KEL109")
+    assert finding.code == "KEL107"
+    pickled = {"a.py": HEAD + code, "app.py": "from celery import Celery\napp = Celery('x', task_serializer='pickle')\n"}
+    assert [one.code for one in lint(pickled, "KEL107", "KEL109")] == ["KEL109"]
 
 
 SILENT = {

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Literal
 
 import libcst as cst
 
+from keel_lint.index.facts import MODULE
 from keel_lint.jobs.bindings import Binding, Bindings
 from keel_lint.jobs.models import Model
 
 if TYPE_CHECKING:
     from keel_lint.definition import Definition
+    from keel_lint.flow.calls import Edge
 
 Kind = Literal[
     "model", "models", "manager", "queryset", "row queryset", "rows", "request", "upload", "file", "content", "frame", "dump"
@@ -60,6 +62,8 @@ TEXT_METHODS = frozenset({"decode", "encode", "hex", "strip", "splitlines", "tob
 OF_A_REQUEST = frozenset(
     {"META", "GET", "POST", "FILES", "COOKIES", "session", "build_absolute_uri", "headers", "is_ajax", "resolver_match"}
 )
+_DEPTH = 2
+_MOST_CALLERS = 8
 _HTTP_METHODS = frozenset({"get", "post", "put", "patch", "delete", "dispatch", "head", "options"})
 _VIEWS = re.compile(r"django\.views\.|rest_framework\.(views|viewsets|generics)\.")
 _FORMS = re.compile(r"django\.forms\.(models\.)?(Base)?ModelForm$")
@@ -84,8 +88,10 @@ class Value:
 class Types:
     """The types of the expressions of one definition."""
 
-    def __init__(self, definition: Definition) -> None:
+    def __init__(self, definition: Definition, depth: int = 0) -> None:
+        """`depth` is how many calls lead from the definition to the one that is judged."""
         self._definition = definition
+        self._depth = depth
         self._models = definition.jobs.models
         self._working: set[int] = set()
 
@@ -171,7 +177,7 @@ class Types:
             return None
         if parameter.annotation is not None:
             return self._annotated(parameter.annotation)
-        return self._conventional(parameter, function)
+        return self._conventional(parameter, function) or self._passed(parameter, function)
 
     def _conventional(self, parameter: cst.Param, function: cst.FunctionDef) -> Value | None:
         """A parameter without an annotation whose name and place say what it is."""
@@ -182,7 +188,53 @@ class Types:
             return Value("request")
         if name == "instance" and self._is_signal_handler(function):
             return Value("model", self._sender(function) or Model("instance"))
+        return self._declared(function, name)
+
+    def _declared(self, function: cst.FunctionDef, name: str) -> Value | None:
+        """What the class round a method says of a parameter: `instance` is of `Meta.model`, `Arguments.file` is an `Upload`."""
+        owner = self._owner(function)
+        facts = self._definition.facts
+        for assignment in facts.assignments:
+            inner = facts.definitions[assignment.scope] if assignment.scope != MODULE else None
+            if inner is None or owner < 0 or inner.parent != owner or inner.kind != "class":
+                continue
+            if name == "instance" and inner.name == "Meta" and assignment.target == "model":
+                found = self._class(assignment.value, assignment.scope)
+                return found if found is not None and found.kind == "model" else None
+            if inner.name in {"Arguments", "Input"} and assignment.target == name:
+                return Value("upload") if assignment.value.partition("(")[0].rpartition(".")[2] == "Upload" else None
         return None
+
+    def _passed(self, parameter: cst.Param, function: cst.FunctionDef) -> Value | None:
+        """What the callers of the function pass, where those of which it is known agree."""
+        if self._depth == _DEPTH:
+            return None
+        definition = self._definition
+        position = definition.scope(function.body.body[0])
+        edges = [edge for edge in definition.flow.calls.callers(definition.path, position) if edge.how == "call"]
+        given = [self._given(edge, parameter, function) for edge in edges[:_MOST_CALLERS]]
+        return _common([value for value in given if value is not None])
+
+    def _given(self, edge: Edge, parameter: cst.Param, function: cst.FunctionDef) -> Value | None:
+        """The type of what one call passes for a parameter."""
+        from keel_lint.definition import Definition, UnparsableError
+
+        definition = self._definition
+        facts = definition.project.facts(edge.path)
+        if edge.scope == MODULE:
+            return None
+        try:
+            caller = Definition(definition.jobs, definition.flow, edge.path, facts.definitions[edge.scope].outer)
+        except UnparsableError:
+            return None
+        calls = ((node, caller.call_fact(node)) for node in caller.find_all(cst.Call))
+        call = next(
+            (node for node, fact in calls if fact is not None and (fact.start, fact.end) == (edge.start, edge.end)), None
+        )
+        is_method = self._owner(function) >= 0 and not _is_static(function)
+        names = [one.name.value for one in function.params.params][is_method:]
+        value = _argument(call, parameter.name.value, names) if call is not None else None
+        return Types(caller, self._depth + 1).of(value) if value is not None else None
 
     def _annotated(self, annotation: cst.Annotation) -> Value | None:
         text = self._definition.code(annotation.annotation).replace('"', "").replace("'", "").strip()
@@ -429,6 +481,22 @@ class Types:
         if base.kind in {"row queryset", "rows"} and is_slice:
             return Value(base.kind, base.model, small=True)
         return base if base.kind == "upload" else None
+
+
+def _is_static(function: cst.FunctionDef) -> bool:
+    return any(isinstance(d.decorator, cst.Name) and d.decorator.value == "staticmethod" for d in function.decorators)
+
+
+def _argument(call: cst.Call, name: str, parameters: list[str]) -> cst.BaseExpression | None:
+    """What a call passes for a parameter; `None` where nothing, or where an unpacked argument stands before it."""
+    positional = [argument for argument in call.args if argument.keyword is None]
+    if any(argument.star for argument in positional):
+        return None
+    for argument in call.args:
+        if argument.keyword is not None and argument.keyword.value == name:
+            return argument.value
+    place = parameters.index(name) if name in parameters else len(positional)
+    return positional[place].value if place < len(positional) else None
 
 
 def _is_object(node: cst.CSTNode) -> bool:
