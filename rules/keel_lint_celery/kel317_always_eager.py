@@ -6,8 +6,7 @@ Modules and classes for tests and development, settings under `if`, and values f
 
 ## Why is this bad?
 Nothing is sent: each `delay` runs the task at once, in the web request, without time limits, and `countdown` and retry delays
-are skipped. A task that fails may take no notice of its caller, and what a worker would do after a crash is not done. The
-requests become slow, and no worker ever gets work.
+are skipped. By default an error of the task does not reach the caller. The requests become slow, and no worker ever gets work.
 
 ## Example
 ```python title="shop/settings.py"

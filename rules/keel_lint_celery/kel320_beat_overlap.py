@@ -165,7 +165,7 @@ class BeatOverlap(Rule):
         hop = Hop(project.absolute(option.path), span, f"`{task.definition.name}` may run for {spelled(seconds)}")
         message = (
             f"beat starts `{task.definition.name}` every {spelled(period)} and it may take {spelled(seconds)} without a lock: "
-            "slow runs overlap and do the same work twice; lock it, or set a limit below the period"
+            "slow runs overlap and may do the same work twice; lock it, or set a limit below the period"
         )
         self.report(node, message, hops=(hop,))
 

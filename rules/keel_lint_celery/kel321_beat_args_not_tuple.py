@@ -5,8 +5,9 @@ Reports `args` of an entry of beat's schedule, and of `add_periodic_task`, that 
 often `(16)`, which is the number and not a tuple.
 
 ## Why is this bad?
-Beat goes through the value to make the list of arguments. With a number it raises `TypeError: 'int' object is not iterable`,
-logs it and tries again at the next time, so the task never runs; with a string it sends each letter as an argument.
+Beat goes through the value to make the list of arguments. With a number it logs `SchedulingError: Couldn't apply scheduled
+task ...: 'int' object is not iterable` at each turn, and the task never runs. With a string it sends each letter as an
+argument, and `(0)` and `("")` are left out without a word.
 
 ## Example
 ```python
@@ -22,6 +23,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "shop.tasks.mail",
         "schedule": 60.0,
         "args": "anna@example.com",  # KEL321
+    },
+    "first": {
+        "task": "shop.tasks.first",
+        "schedule": 60.0,
+        "args": (0),  # KEL321
     },
 }
 ```
@@ -57,7 +63,8 @@ app.conf.update(task_annotations={"shop.tasks.add": {"args": (16)}})
 ```
 
 ## Fix safety
-Safe: an entry of which Celery can make no message begins to work.
+Safe: an entry of which Celery can make no message, or one of letters, begins to work. `(0)` and `("")` have no fix, as the
+task gets an argument then that it did not get before.
 
 ## Known missed alarms
 Values that are no constants.
@@ -119,16 +126,23 @@ class BeatArgsNotTuple(Rule):
         value = self.definition.value(node)
         if value is UNKNOWN or value is None or isinstance(value, (tuple, list, dict, set)):
             return
-        written = self.definition.code(node)
-        inside = written.strip("()")
-        then = (
-            "each letter is sent as an argument" if isinstance(value, str) else "beat raises TypeError and never sends the task"
-        )
-        message = f"`args` is no tuple but `{inside}`, so {then}; write `({inside},)`"
-        self.report(node, message, fix=self._fix(node) if isinstance(node, (cst.BaseNumber, cst.BaseString)) else None)
+        if isinstance(value, (str, bytes)) and len(value) == 1:
+            return  # One letter is one argument.
+        inside = self.definition.code(node).strip("()")
+        message = f"`args` is no tuple but `{inside}`, so {_harm(value)}; write `({inside},)`"
+        is_constant = isinstance(node, (cst.BaseNumber, cst.BaseString))
+        self.report(node, message, fix=self._fix(node) if is_constant and value else None)
 
     def _fix(self, node: cst.BaseExpression) -> FixBuilder:
         fix = self.definition.fix("Make it a tuple", "safe")
         text = self.definition.source.slice(*self.definition.span(node))
         fix.replace(node, f"{text}," if getattr(node, "lpar", ()) else f"({text},)")
         return fix
+
+
+def _harm(value: object) -> str:
+    if not value:
+        return "beat leaves it out"
+    if isinstance(value, (str, bytes)):
+        return "each letter is sent as an argument"
+    return "beat logs SchedulingError (not iterable) and never sends the task"
