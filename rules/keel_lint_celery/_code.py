@@ -101,8 +101,15 @@ def call_later(builder: FixBuilder, definition: Definition, call: cst.Call) -> b
         builder.replace_span(definition.span(call.func)[1], end, "")
         return True
     text = definition.source.text
-    opening = text.index(b"(", definition.span(call.func)[1])
-    gap = "" if text[opening + 1 : opening + 2] in {b"\n", b"\r"} else " "
-    builder.insert(start, f"{builder.name('functools.partial', call)}(")
-    builder.replace_span(opening, opening + 1, f",{gap}")
+    func, inside = definition.span(call.func), definition.span(call.args[0])[0]
+    opening = text.index(b"(", func[1])
+    between = text[opening + 1 : inside].decode()
+    partial = builder.name("functools.partial", call)
+    if between.strip() or not between:
+        builder.insert(start, f"{partial}(")
+        builder.replace_span(opening, opening + 1, ", " if not between else ",")
+    else:
+        # Each argument stands on a line of its own: so does the function.
+        builder.replace_span(*func, partial)
+        builder.insert(inside, f"{definition.source.slice(*func)},{between}")
     return True

@@ -3,8 +3,8 @@
 ## What it does
 Finds arguments of a dispatch or signature that the JSON of Celery cannot carry: sets, generators, views of dicts, `timedelta`,
 `Path`, members of an `Enum`, dataclasses, pydantic models, exceptions, functions and objects of the project's own classes,
-also inside a list or dict of the call. Only where JSON is the serializer in force; with pickle only objects of the project's
-own classes.
+also inside a list or dict of the call. Only where JSON is the serializer in force; where the call asks for pickle, only
+objects of the project's own classes.
 
 ## Why is this bad?
 The call raises `kombu.exceptions.EncodeError: Object of type set is not JSON serializable`, and nothing is published. In a

@@ -306,13 +306,16 @@ def _is_periodic(jobs: Jobs, task: Task) -> bool:
     if "run_every" in task.given:
         return True
     last = task.name.rpartition(".")[2]
-    entry = re.compile(rf"""["'](?:[\w.]*\.)?{re.escape(last)}["'][^{{}}]*""")
+    name = rf"""["'](?:[\w.]*\.)?{re.escape(last)}["']"""
+    entry = re.compile(rf"""task["']?\s*[:=]\s*{name}[^{{}}]*""")
     for path in _schedules(jobs):
         text = jobs.project.source(path).text.decode("utf-8", "replace")
         found = entry.search(text)
         if found is not None:
             opened = text.rfind("{", 0, found.start()) + 1
             return _is_frequent(text[opened : found.end()])
+        if re.search(name, text):
+            return True
     return _is_added(jobs, last)
 
 

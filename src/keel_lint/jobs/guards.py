@@ -19,6 +19,8 @@ _LEAVING = (cst.Return, cst.Raise, cst.Continue, cst.Break)
 _CHOSEN = re.compile(
     r"\.(?:a?filter|exclude|where|filter_by|due|pending|unpaid|open|claim\w*|select_for_update)\(|SELECT ", re.IGNORECASE
 )
+_SAME_EACH_TIME = ("builtins.", "constance.", "datetime.", "django.conf.", "flags.state.", "math.", "os.", "re.", "waffle.")
+"""What answers a second run as it did the first: settings and switches too."""
 _CLAIMS = re.compile(r"idempot|dedup|\bonce\b|_once|once_|claim|already|ensure_not|assert_not|not_yet|check_not", re.IGNORECASE)
 _UNIQUE = re.compile(
     r"idempot|dedup|(?:payment|charge|refund|payout|transfer|transaction|request|operation|task)_id|_key\Z|\Akey\Z"
@@ -136,7 +138,7 @@ class Guards:
 
     def _is_lookup(self, call: cst.Call) -> bool:
         name = self._definition.called(call) or ""
-        if name.startswith(("builtins.", "os.", "django.conf.", "datetime.", "re.", "math.")):
+        if name.startswith(_SAME_EACH_TIME):
             return False
         root = _root(call.func)
         if isinstance(root, cst.Name) and isinstance(call.func, cst.Attribute) and self._is_parameter(root):
