@@ -175,7 +175,7 @@ REFUSED_SHAPES = {
 FINE_SHAPES = {
     "dynamic": f"{RUN}\n@workflow.signal(dynamic=True)\ndef a(self, n, x): ...\n\n@workflow.signal\ndef b(self): ...",
     "the same name twice": f"{RUN}\n@workflow.query\ndef one(self): ...\n\n@workflow.query\ndef one(self): ...",
-    "a signal and a query": f"{RUN}\n@workflow.query(name='a')\ndef a(self): ...\n\n@workflow.signal(name='a')\ndef b(self): ...",
+    "a signal and a query": f"{RUN}\n@workflow.query(name='a')\ndef a(self): ...\n\n@workflow.signal\ndef b(self): ...",
     "texts of types": "@workflow.init\ndef __init__(self, a: 'str'): ...\n\n@workflow.run\nasync def run(self, a: str): ...",
     "starred": f"{RUN}\n{UPDATE}\n@add.validator\ndef check(self, *items: str): ...",
     "put together": "async def _run(self): ...\n\nrun = workflow.run(_run)",
