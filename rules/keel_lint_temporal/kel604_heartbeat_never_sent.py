@@ -227,7 +227,7 @@ class HeartbeatNeverSent(Rule):
         fact = fact_of(self.definition, target)
         round_it = (target[0], fact.parent) if fact.parent >= 0 else target
         texts = (text_of(self.definition, place) for place in (round_it, *reached_from(self.definition, target)))
-        return any(word in text for text in texts for word in _SILENCING)
+        return any(word in text.lower() for text in texts for word in _SILENCING)
 
     def say(self, node: cst.Call, target: Place, options: Options) -> None:
         project, fact = self.definition.project, fact_of(self.definition, target)

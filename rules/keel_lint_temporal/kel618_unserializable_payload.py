@@ -254,13 +254,12 @@ class UnserializablePayload(Rule):
     def is_refused(self, symbol: Symbol) -> bool:
         if symbol.name in _REFUSED:
             return True
-        if symbol.name.startswith("builtins."):
-            known = getattr(builtins, symbol.name.removeprefix("builtins."), None)
-            return isinstance(known, type) and issubclass(known, BaseException)
+        if _is_error(symbol.name):
+            return True
         if symbol.state != "internal" or symbol.definition < 0:
             return False
         bases = self.definition.project.base_names(symbol.path, symbol.definition)
-        return bases == ["enum.Enum"]
+        return bases == ["enum.Enum"] or any(_is_error(base) for base in bases)
 
     def in_fields(self, symbol: Symbol, depth: int) -> Iterator[str]:
         """The same for the fields of a dataclass of the project."""
@@ -282,3 +281,8 @@ _RESULT = {
     "update": f"TypeError is raised when the update ends and {RETRIED_FOR_EVER}",
     "query": "the caller gets TypeError and no answer",
 }
+
+
+def _is_error(name: str) -> bool:
+    known = getattr(builtins, name.removeprefix("builtins."), None) if name.startswith("builtins.") else None
+    return isinstance(known, type) and issubclass(known, BaseException)

@@ -104,7 +104,9 @@ ALIVE = {
     "a child as well": f"try:\n    {CALL}\n    {CHILD}\nexcept ChildWorkflowError:\n    pass",
     "a function that may raise it": f"try:\n    given()\n    {CALL}\nexcept Mine:\n    pass",
     "raised here": f"try:\n    {CALL}\n    raise Mine\nexcept Mine:\n    pass",
-    "a condition with a timeout": f"try:\n    {CALL}\n    await workflow.wait_condition(given, timeout=1)\nexcept TimeoutError:\n    pass",
+    "a condition with a timeout": (
+        f"try:\n    {CALL}\n    await workflow.wait_condition(given, timeout=1)\nexcept TimeoutError:\n    pass"
+    ),
     "a timeout round it": f"try:\n    async with asyncio.timeout(1):\n        {CALL}\nexcept TimeoutError:\n    pass",
     "a handle that is awaited": f"try:\n    {CALL}\n    await given\nexcept Mine:\n    pass",
     "the language": f"try:\n    x = given['a']\n    {CALL}\nexcept KeyError:\n    pass",
@@ -132,16 +134,15 @@ def test_a_swallowed_cancellation(lint: Lint, body: str) -> None:
     assert found[0].fix is not None
 
 
+LOOP = f"while given:\n    try:\n        {CALL}\n    "
 STOPPING = {
-    "asked": f"while given:\n    try:\n        {CALL}\n    except Exception as e:\n        if is_cancelled_exception(e):\n            raise",
-    "the cause": f"while given:\n    try:\n        {CALL}\n    except ActivityError as e:\n        given = isinstance(e.cause, CancelledError)",
+    "asked": LOOP + "except Exception as e:\n        if is_cancelled_exception(e):\n            raise",
+    "the cause": LOOP + "except ActivityError as e:\n        given = isinstance(e.cause, CancelledError)",
     "left": f"while given:\n    try:\n        {CALL}\n    except Exception:\n        break",
     "returned": f"try:\n    {CALL}\nexcept Exception:\n    return 1\n{CALL}",
     "compensated": f"try:\n    {CALL}\nexcept Exception:\n    {CALL}\n{CALL}",
     "cleaning up": f"try:\n    given()\nfinally:\n    try:\n        {CALL}\n    except Exception:\n        pass\n    given()",
-    "let through before": (
-        f"while given:\n    try:\n        {CALL}\n    except asyncio.CancelledError:\n        raise\n    except ValueError:\n        pass"
-    ),
+    "let through before": (LOOP + "except asyncio.CancelledError:\n        raise\n    except ValueError:\n        pass"),
     "nothing after it": f"try:\n    {CALL}\nexcept Exception:\n    pass\nworkflow.logger.info('done')",
 }
 
