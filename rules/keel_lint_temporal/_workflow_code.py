@@ -62,6 +62,7 @@ class WorkflowCode:
         temporal = definition.jobs.temporal
         node, path, fact = definition.node, definition.path, definition.fact
         self._handlers: Mapping[int, Handler] = {}
+        self._called: dict[int, str | None] = {}
         self.determinism = definition.flow.determinism
         if isinstance(node, cst.ClassDef) and temporal.is_workflow(path, fact):
             self._handlers = _Methods(definition, node).handlers()
@@ -126,6 +127,11 @@ class WorkflowCode:
 
     def called(self, call: cst.Call) -> str | None:
         """The canonical name of what a call calls, also through a local name that stands for nothing else."""
+        if id(call) not in self._called:
+            self._called[id(call)] = self._find_called(call)
+        return self._called[id(call)]
+
+    def _find_called(self, call: cst.Call) -> str | None:
         name = self.definition.called(call)
         if name is not None:
             return name
@@ -165,6 +171,25 @@ class WorkflowCode:
         return self.determinism.is_cut(self.definition.path, self.definition.scope(node), start)
 
     # -- what is reached --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def readings(self) -> dict[Kind, list[tuple[cst.Call | cst.Arg, str, Reading]]]:
+        """By kind the calls that a replay cannot give back, and the functions handed over to be called; with their names."""
+        found: dict[Kind, list[tuple[cst.Call | cst.Arg, str, Reading]]] = {}
+        for call in self.definition.find_all(cst.Call) if self.is_workflow else ():
+            named: list[tuple[cst.Call | cst.Arg, str | None]] = [(call, self.called(call))]
+            named += [(one, self.definition.name(one.value)) for one in call.args if self._may_be_called(one)]
+            for node, name in named:
+                known = self.determinism.reading(name) if name else None
+                if known is not None and name is not None:
+                    found.setdefault(known[0], []).append((node, name, known[1]))
+        return found
+
+    def _may_be_called(self, argument: cst.Arg) -> bool:
+        call = self.definition.parent(argument)
+        if not isinstance(call, cst.Call) or not isinstance(argument.value, (cst.Name, cst.Attribute)):
+            return False
+        return argument.keyword.value in _FACTORIES if argument.keyword is not None else call.args[0] is argument
 
     @cached_property
     def own(self) -> list[tuple[Effect, cst.CSTNode, Place]]:
@@ -413,18 +438,15 @@ class ReadingRule(Rule):
 
     # -- in the workflow itself -------------------------------------------------------------------------------------------
 
-    def visit_Call(self, node: cst.Call) -> None:
-        """Judge a call of such a function."""
-        name = self.workflow.called(node) or ""
-        reading, place = self._place(node, name)
-        if reading is not None and place is not None and (does := self.does(node, name, place, reading)):
-            self._say(node, f"`{self.definition.code(node.func)}()` {does}", name, place, reading)
-
-    def visit_Arg(self, node: cst.Arg) -> None:
-        """Judge such a function that is handed over to be called."""
-        name = self.definition.name(node.value) or ""
-        reading, place = self._place(node, name)
-        if reading is not None and place is not None and self.workflow.is_called_later(node, reading):
+    def judge(self, node: cst.Call | cst.Arg, name: str, reading: Reading) -> None:
+        """Judge a call of such a function, or the function where it is handed over to be called."""
+        place = self.workflow.place(node)
+        if place is None or self.workflow.is_cut(node):
+            return
+        if isinstance(node, cst.Call):
+            if does := self.does(node, name, place, reading):
+                self._say(node, f"`{self.definition.code(node.func)}()` {does}", name, place, reading)
+        elif self.workflow.is_called_later(node, reading):
             what = f"`{self.definition.code(node.value)}` is handed over to be called, and {self.reads}"
             self._say(node.value, what, name, place, reading)
 
@@ -438,13 +460,6 @@ class ReadingRule(Rule):
         """What to write instead of a call or a function, and the fix that does."""
         return self.elsewhere, None
 
-    def _place(self, node: cst.CSTNode, name: str) -> tuple[Reading | None, Place | None]:
-        known = self.workflow.determinism.reading(name) if name else None
-        if known is None or known[0] not in self.kinds or known[0] in _WITHOUT_CALL:
-            return None, None
-        place = self.workflow.place(node)
-        return known[1], place if place is not None and not self.workflow.is_cut(node) else None
-
     def _say(self, node: cst.BaseExpression, what: str, name: str, place: Place, reading: Reading) -> None:
         harmed = self.harm(place, name, reading)
         if harmed is not None:
@@ -454,7 +469,10 @@ class ReadingRule(Rule):
     # -- by other effects than calls, and in helpers ----------------------------------------------------------------------
 
     def finish(self) -> None:
-        """Judge what is read or written without a call, and what the calls lead to: each thing once in a workflow."""
+        """Judge the calls, what is read or written without one, and what calls lead to: each thing once in a workflow."""
+        for kind in self.kinds:
+            for call, name, reading in self.workflow.readings.get(kind, ()) if kind not in _WITHOUT_CALL else ():
+                self.judge(call, name, reading)
         for effect, node, place in self.workflow.own:
             if effect.kind in self.kinds and (effect.kind in _WITHOUT_CALL or effect.name in ENVIRONMENT_VARIABLES):
                 self.judge_own(effect, node, place)

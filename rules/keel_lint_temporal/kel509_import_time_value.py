@@ -154,12 +154,16 @@ None.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from keel_lint.definition import dotted
 from keel_lint.finding import Hop
+from keel_lint.index.facts import MODULE
 from keel_lint.jobs.sandbox import refused_at_import
+from keel_lint.project import EXTERNAL
 from keel_lint.rule import Rule
 from keel_lint_temporal._commands import issues_commands
 from keel_lint_temporal._workflow_code import WorkflowCode, is_activity
@@ -167,6 +171,7 @@ from keel_lint_temporal._workflow_code import WorkflowCode, is_activity
 if TYPE_CHECKING:
     from keel_lint.definition import Definition
     from keel_lint.flow.determinism import Effect
+    from keel_lint.project import Symbol
 
 _SAYS = {"clock": "the clock", "randomness": "a random value", "environment": "the environment"}
 _CHANGES = "each replay imports the module anew or in another process, gets another value and can stray from its history"
@@ -191,14 +196,37 @@ class ImportTimeValue(Rule):
 
     def visit_Name(self, node: cst.Name) -> None:
         """Judge the use of a variable of a module."""
-        self.judge_use(node)
+        if node.value in self.suspects:
+            self.judge_use(node)
 
     def visit_Attribute(self, node: cst.Attribute) -> None:
         """The same as an attribute of the module."""
-        self.judge_use(node)
+        if isinstance(node.value, (cst.Name, cst.Attribute)) and (dotted(node) or "").partition(".")[0] in self.suspects:
+            self.judge_use(node)
+
+    @cached_property
+    def suspects(self) -> set[str]:
+        """The names of the file that hold such a value, and those of modules of the project, which may."""
+        if not self.workflow.is_workflow:
+            return set()
+        project, path = self.definition.project, self.definition.path
+        names = {one.target for one in self.definition.facts.assignments if one.scope == MODULE and one.value}
+        names |= {record.name for record in self.definition.facts.imports}
+        symbols = ((name, project.resolve(path, name)) for name in names if name.isidentifier())
+        found = {name for name, symbol in symbols if self.may_hold(symbol)}
+        # `import shop.values` only says `shop` in the index.
+        modules = {record.name for record in self.definition.facts.imports if not record.attribute}
+        return found | (modules - EXTERNAL)
+
+    def may_hold(self, symbol: Symbol) -> bool:
+        if symbol.state != "internal" or symbol.definition >= 0:
+            return False
+        if symbol.assignment < 0:
+            return True
+        return self.workflow.determinism.at_import(symbol.path, symbol.assignment) is not None
 
     def judge_use(self, node: cst.Name | cst.Attribute) -> None:
-        if not self.workflow.is_workflow or self.is_part(node) or self.definition.name(node) is None:
+        if self.is_part(node) or self.definition.name(node) is None:
             return
         project, path = self.definition.project, self.definition.path
         symbol = project.resolve(path, self.definition.code(node), self.definition.scope(node))

@@ -115,6 +115,7 @@ None.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -151,7 +152,7 @@ class ReplayingBranch(Rule):
 
     def visit_If(self, node: cst.If) -> None:
         """Judge a branch."""
-        if not self.asks_for_replay(node.test):
+        if not self.workflow.is_workflow or not self.asks_for_replay(node.test):
             return
         place = self.workflow.place(node)
         if place is None or place.handler != "run":
@@ -169,11 +170,19 @@ class ReplayingBranch(Rule):
         for node in descendants(test):
             if isinstance(node, cst.Call) and self.definition.called(node) == REPLAYING:
                 return True
-            if isinstance(node, cst.Name) and (function := self.definition.nearest(node, cst.FunctionDef)) is not None:
-                value = only_value(function, node.value)
+            if isinstance(node, cst.Name) and node.value in self.names:
+                function = self.definition.nearest(node, cst.FunctionDef)
+                value = only_value(function, node.value) if function is not None else None
                 if isinstance(value, cst.Call) and self.definition.called(value) == REPLAYING:
                     return True
         return False
+
+    @cached_property
+    def names(self) -> set[str]:
+        """The names that are bound to what `is_replaying()` gave somewhere in the class."""
+        bound = (node for node in self.definition.find_all(cst.Assign) if isinstance(node.value, cst.Call))
+        asked = [node for node in bound if "is_replaying" in self.definition.code(node.value)]
+        return {one.target.value for node in asked for one in node.targets if isinstance(one.target, cst.Name)}
 
     def skips_commands(self, node: cst.If) -> bool:
         """Whether the other branch, or what follows one that leaves early, issues commands."""
