@@ -48,7 +48,10 @@ def charge_order(self, customer, amount):
 
 
 class RedeliveryChargesTwice(Proof[CeleryStage]):
-    """The worker is killed behind the charge, and another one gets the message."""
+    """The worker is killed behind the charge, and another one gets the message.
+
+    A worker may die holding the lock under which lost messages are looked for; that lock lasts five minutes where it is not told.
+    """
 
     code = "KEL201"
     claim = "with `acks_late`, a worker that is killed after the charge leaves the message to another, which charges again"
@@ -70,6 +73,7 @@ def charge_order(customer, amount, payment_id):
         "shop/app.py": f"""{CELERY["shop/app.py"]}
 app.conf.broker_transport_options = {{
     "visibility_timeout": 0.5,
+    "unacked_mutex_expire": 1,
     "unacked_restore_interval": 0.3,
     "unacked_restore_throttle": 1,
 }}
@@ -86,7 +90,7 @@ app.conf.broker_transport_options = {{
         stage.wait_for(SENT)
 
     def is_harm(self, seen: list[str]) -> bool:
-        return seen.count(CHARGED) == 2 and seen[-1] == SENT
+        return seen.count(CHARGED) >= 2 and seen[-1] == SENT
 
     def is_clean(self, seen: list[str]) -> bool:
         return seen.count(CHARGED) == 1 and seen[-1] == SENT
