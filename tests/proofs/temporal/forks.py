@@ -121,7 +121,7 @@ def recorded(folder: Path, scenario: Scenario, environment: Mapping[str, str] | 
 
 def replay(folder: Path, scenario: Scenario, seen: Observation) -> None:
     """Have both workers replay the history of a closed run, and note what they say."""
-    if not seen.closed:
+    if not seen.closed or not scenario.workflow:
         return
     time.sleep(scenario.later)
     for worker, environment in ((first_worker(), {}), (second_worker(), scenario.elsewhere)):
@@ -157,7 +157,9 @@ def _be_the_case(into: int, play: Any, job: dict[str, Any]) -> None:
         os.dup2(null, stream)
     try:
         scenario = msgspec.convert(job["scenario"], Scenario)
-        answer = {"returned": msgspec.to_builtins(asyncio.run(play(Path(job["folder"]), scenario, **job["more"])))}
+        # Not `asyncio.run`, which waits at its end for what the project has left running.
+        played = asyncio.new_event_loop().run_until_complete(play(Path(job["folder"]), scenario, **job["more"]))
+        answer = {"returned": msgspec.to_builtins(played)}
     except BaseException:  # whatever it is, the judge must hear of it
         answer = {"died": traceback.format_exc()}
     with os.fdopen(into, "w", encoding="utf-8") as pipe:

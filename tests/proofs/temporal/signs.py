@@ -72,6 +72,21 @@ def gets_stuck() -> Sign:
     return Sign(lambda seen: f"stuck: {seen.detail}" if seen.outcome == "stuck" else "")
 
 
+def waits_for(*words: str) -> Sign:
+    """The run waits for an activity of which the server says this."""
+
+    def asks(seen: Observation) -> str:
+        found = next((line for line in seen.pending if all(word in line for word in words)), "")
+        return f"waits for {first_line(found)}" if found else ""
+
+    return Sign(asks)
+
+
+def never_begins() -> Sign:
+    """Nobody has taken the run's first workflow task."""
+    return Sign(lambda seen: "nobody takes its first workflow task" if seen.outcome == "too_long" and seen.events <= 3 else "")
+
+
 def goes_on() -> Sign:
     """The run is still going when the judge stops looking."""
     return Sign(lambda seen: f"goes on: {seen.detail}" if seen.outcome == "too_long" else "")
