@@ -128,6 +128,8 @@ def replay(folder: Path, scenario: Scenario, seen: Observation) -> None:
         for commands, error in worker.run("replay", folder, scenario, environment, history=seen.history):
             seen.replays.append(commands)
             seen.replay_errors += [error] if error else []
+    if scenario.program:  # nobody has listened to the project's own worker
+        seen.commands = seen.replays[0]
 
 
 # -- the forking process --------------------------------------------------------------------------------------------------
