@@ -110,6 +110,7 @@ class Observation(msgspec.Struct):
     """Activities that an open run waits for, with the attempt that is under way and why the last one failed."""
     warnings: list[str] = []
     printed: list[str] = []
+    """What the run and its replays have written to their standard output and error."""
     answers: list[str] = []
     """What queries and updates were answered."""
     events: int = 0

@@ -147,6 +147,16 @@ def sends_no(command: str) -> Sign:
     return Sign(lambda seen: "" if any(command in one for one in seen.commands) else f"never sent `{command}`")
 
 
+def prints(words: str, *, more_than: int) -> Sign:
+    """The run and its replays have printed these words more often than that."""
+
+    def asks(seen: Observation) -> str:
+        times = sum(words in line for line in seen.printed)
+        return f"printed {times} times by one run and its replays: {words}" if times > more_than else ""
+
+    return Sign(asks)
+
+
 def answers(*words: str) -> Sign:
     """A query or an update is answered with these words."""
 
