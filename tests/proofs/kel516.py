@@ -16,6 +16,7 @@ class EachReplayLogsAgain(TemporalProof):
     claim = "each replay writes the line again"
     scenarios = (Scenario("Order", ("order-1",)),)
     harm = prints("begin order-1", more_than=1) | prints("order-1 is late", more_than=1)
+    clean = healthy() & ~harm
     unshown = {
         "self.log =": "nothing in the example is logged with it",
         "logger.info": "nothing switches its level on",

@@ -22,6 +22,9 @@ class Sign:
     def __or__(self, other: Sign) -> Sign:
         return Sign(lambda seen: self(seen) or other(seen))
 
+    def __invert__(self) -> Sign:
+        return Sign(lambda seen: "" if self(seen) else "nothing of the harm")
+
     def __and__(self, other: Sign) -> Sign:
         return Sign(lambda seen: "; ".join(found) if all(found := [self(seen), other(seen)]) else "")
 
