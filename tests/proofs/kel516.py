@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.proofs.temporal.observation import Scenario
 from tests.proofs.temporal.proof import TemporalProof
-from tests.proofs.temporal.signs import (
+from tests.proofs.temporal.signs import healthy, prints
     prints,
 )
 
