@@ -5,8 +5,6 @@ from __future__ import annotations
 from tests.proofs.temporal.observation import Scenario
 from tests.proofs.temporal.proof import TemporalProof
 from tests.proofs.temporal.signs import healthy, prints
-    prints,
-)
 
 
 class EachReplayLogsAgain(TemporalProof):
