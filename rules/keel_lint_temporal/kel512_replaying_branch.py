@@ -140,7 +140,7 @@ class ReplayingBranch(Rule):
     engine = "temporal"
     versions = "temporalio>=1.0"
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "replay, worker"
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)

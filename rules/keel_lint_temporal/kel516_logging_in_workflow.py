@@ -173,7 +173,7 @@ class LoggingInWorkflow(Rule):
     versions = "temporalio>=1.0"
     fix = "safe"
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "replay"
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)

@@ -189,7 +189,7 @@ class HeartbeatNeverSent(Rule):
     versions = "temporalio>=1.0"
     fix = None
     judges = ("activity-call",)
-    proof = "PENDING"
+    proof = "worker"
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)

@@ -151,7 +151,7 @@ class ActivityCalledDirectly(Rule):
     versions = "temporalio>=1.0"
     fix = "unsafe"
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "replay"
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)

@@ -121,7 +121,7 @@ class RetryTypeNeverRaised(Rule):
     versions = "temporalio>=1.0"
     fix = "unsafe"
     judges = ("retry-policy",)
-    proof = "PENDING"
+    proof = "replay"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -127,7 +127,7 @@ class LoggerKeywordFields(Rule):
     versions = "temporalio>=1.0"
     fix = "safe"
     judges = ("workflow", "activity", "activity-call")
-    proof = "PENDING"
+    proof = "replay"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

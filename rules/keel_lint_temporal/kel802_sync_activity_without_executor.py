@@ -124,7 +124,7 @@ class SyncActivityWithoutExecutor(Rule):
     versions = "temporalio>=1.0"
     fix = "unsafe"
     judges = ("worker",)
-    proof = "PENDING"
+    proof = "worker"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -248,7 +248,7 @@ class NotRegistered(Rule):
     engine = "temporal"
     versions = "temporalio>=1.0"
     judges = ("activity-call", "workflow-start")
-    proof = "PENDING"
+    proof = "worker"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -164,7 +164,7 @@ class TaskQueueNotPolled(Rule):
     engine = "temporal"
     versions = "temporalio>=1.0"
     judges = ("activity-call", "workflow-start")
-    proof = "PENDING"
+    proof = "worker"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

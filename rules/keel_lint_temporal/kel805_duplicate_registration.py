@@ -140,7 +140,7 @@ class DuplicateRegistration(Rule):
     engine = "temporal"
     versions = "temporalio>=1.0"
     judges = ("worker",)
-    proof = "PENDING"
+    proof = "worker"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

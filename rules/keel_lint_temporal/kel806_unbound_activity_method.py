@@ -122,7 +122,7 @@ class UnboundActivityMethod(Rule):
     versions = "temporalio>=1.0"
     fix = "unsafe"
     judges = ("worker",)
-    proof = "PENDING"
+    proof = "worker"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

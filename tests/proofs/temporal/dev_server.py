@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from tests.proofs.harness import ROOT, NotHere
-from tests.proofs.temporal.forks import first_worker, forked_environment, replay
+from tests.proofs.temporal.forks import SAID, first_worker, forked_environment, replay
 from tests.proofs.temporal.observation import Observation, Scenario
 
 PATIENCE = 30.0
@@ -114,6 +114,7 @@ def served(
     folder: Path, scenario: Scenario, by: DevServer | LoopbackFrontend, environment: Mapping[str, str] | None = None
 ) -> Observation:
     """A run of the real client and worker, whose history two other workers replay."""
+    (folder / SAID).unlink(missing_ok=True)
     deadline = scenario.seconds + PATIENCE
     told = first_worker().run("serve", folder, scenario, environment, deadline=deadline, address=by.address)
     seen = msgspec.convert(told, Observation)

@@ -30,6 +30,8 @@ from tests.proofs.harness import OUTSIDE, ROOT
 from tests.proofs.temporal.observation import Observation, Scenario
 
 GRACE = 10.0
+SAID = "said.log"
+"""The file of a project in which its cases leave what they print."""
 
 
 class CaseDiedError(AssertionError):
@@ -114,6 +116,7 @@ def forked_environment(*, seed: int, zone: str) -> dict[str, str]:
 
 def recorded(folder: Path, scenario: Scenario, environment: Mapping[str, str] | None = None) -> Observation:
     """Judge `replay`: record a run on one worker, and replay it there and on another."""
+    (folder / SAID).unlink(missing_ok=True)
     seen = msgspec.convert(first_worker().run("record", folder, scenario, environment), Observation)
     replay(folder, scenario, seen)
     return seen
@@ -121,13 +124,16 @@ def recorded(folder: Path, scenario: Scenario, environment: Mapping[str, str] | 
 
 def replay(folder: Path, scenario: Scenario, seen: Observation) -> None:
     """Have both workers replay the history of a closed run, and note what they say."""
-    if not seen.closed:
+    if not seen.closed or not scenario.workflow:
         return
     time.sleep(scenario.later)
     for worker, environment in ((first_worker(), {}), (second_worker(), scenario.elsewhere)):
         for commands, error in worker.run("replay", folder, scenario, environment, history=seen.history):
             seen.replays.append(commands)
             seen.replay_errors += [error] if error else []
+    seen.printed = (folder / SAID).read_text("utf-8").splitlines()
+    if scenario.program:  # nobody has listened to the project's own worker
+        seen.commands = seen.replays[0]
 
 
 # -- the forking process --------------------------------------------------------------------------------------------------
@@ -152,14 +158,18 @@ def _be_the_case(into: int, play: Any, job: dict[str, Any]) -> None:
     """In the fork: play, write the answer, and leave without the interpreter's farewell, in which the core may abort."""
     os.setsid()
     os.environ.update(job["environment"])
-    null = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1):
-        os.dup2(null, stream)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    said = os.open(Path(job["folder"], SAID), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    for stream in (1, 2):
+        os.dup2(said, stream)
     try:
         scenario = msgspec.convert(job["scenario"], Scenario)
-        answer = {"returned": msgspec.to_builtins(asyncio.run(play(Path(job["folder"]), scenario, **job["more"])))}
+        # Not `asyncio.run`, which waits at its end for what the project has left running.
+        played = asyncio.new_event_loop().run_until_complete(play(Path(job["folder"]), scenario, **job["more"]))
+        answer = {"returned": msgspec.to_builtins(played)}
     except BaseException:  # whatever it is, the judge must hear of it
         answer = {"died": traceback.format_exc()}
+    sys.stdout.flush()
     with os.fdopen(into, "w", encoding="utf-8") as pipe:
         pipe.write(json.dumps(answer))
     os._exit(0)

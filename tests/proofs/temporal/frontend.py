@@ -71,6 +71,7 @@ class Activity:
         self.scheduled, self.began, self.beat = now, 0.0, 0.0
         self.cancelled = False
         self.details: Any = None
+        self.failure: Failure | None = None
         self.token = b""
 
 
@@ -167,6 +168,12 @@ class Frontend:
         info.status = run.status
         info.start_time.FromDatetime(START)
         response.pending_workflow_task.attempt = run.attempt
+        for activity in run.activities.values():
+            pending = response.pending_activities.add()
+            pending.activity_id, pending.attempt = activity.command.activity_id, activity.attempt
+            pending.activity_type.CopyFrom(activity.command.activity_type)
+            if activity.failure is not None:
+                pending.last_failure.CopyFrom(activity.failure)
         return response
 
     async def GetWorkflowExecutionHistory(self, request: Any, context: Any) -> Any:
@@ -491,7 +498,7 @@ class Frontend:
             self.end(activity, kind, failure=failure, retry_state="RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED")
             return
         self.at_work.pop(activity.token, None)
-        activity.token, activity.attempt = b"", activity.attempt + 1
+        activity.token, activity.attempt, activity.failure = b"", activity.attempt + 1, failure
         self.loop.call_later(wait, self.activity_tasks[activity.command.task_queue.name].put_nowait, activity)
 
     async def known(self, token: bytes, context: Any) -> Activity:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from temporalio import activity
@@ -32,9 +35,16 @@ from tests.proofs.temporal.observation import CLOSED, Observation, Outcome, Run,
 from tests.proofs.temporal.stage import Stage, definition_name
 from tests.proofs.temporal.tap import Notes, Tap, value_of
 
+connect = Client.connect
 MOMENT = 0.05
 SILENCE = 1.0
 HEARTBEATS = timedelta(milliseconds=100)
+
+
+@lru_cache
+def runtime() -> Runtime:
+    """The core of this process, without its own log. It must not be there before a fork."""
+    return Runtime(telemetry=TelemetryConfig(logging=None))
 
 
 class Live:
@@ -45,7 +55,8 @@ class Live:
         self.scenario = stage.scenario
         self.tap = Tap(sandbox=self.scenario.sandbox)
         self.seen = Observation("too_long")
-        self.queue = f"proof-{uuid.uuid4()}"
+        self.id = f"proof-{uuid.uuid4()}"
+        self.queue = self.scenario.queue or self.id
         self.began = time.monotonic()
         self.tried_again = 0.0
 
@@ -55,18 +66,41 @@ class Live:
 
     async def play(self) -> Observation:
         """Run the scenario until its run is closed, hopeless, or over its time."""
-        client = await Client.connect(self.address, runtime=Runtime(telemetry=TelemetryConfig(logging=None)))
+        client = await connect(self.address, runtime=runtime())
         try:
-            worker = self.worker(client)
-        except (RuntimeError, TypeError, ValueError) as error:
+            workers = await self.workers(client)
+        except (AttributeError, RuntimeError, TypeError, ValueError) as error:
             return Observation("refused", f"{type(error).__name__}: {error} <- {error.__cause__}", warnings=self.notes.lines)
-        async with worker:
-            await self.run(client)
+        async with AsyncExitStack() as stack:
+            for worker in workers:
+                await stack.enter_async_context(worker)
+            if self.stage.workflow is None and self.stage.start is None:
+                self.end("completed")  # the workers have started, and that is all
+            else:
+                await self.run(client)
         self.seen.commands, self.seen.seconds = self.tap.commands(replaying=False), self.now()
         return self.seen
 
+    async def workers(self, client: Client) -> list[Worker]:
+        """The project's own workers, where it has a program, and ours for what is left to do."""
+        if self.stage.program is None:
+            return [self.worker(client)]
+        if inspect.iscoroutinefunction(self.stage.program):
+            Client.connect = _connects_to(self.address)  # type: ignore[method-assign]
+            task = asyncio.create_task(self.stage.program())
+            await asyncio.wait([task], timeout=MOMENT)
+            return []
+        made = self.stage.program(client)
+        return [*(made if isinstance(made, list) else [made]), *([self.driver(client)] if self.stage.workflow else [])]
+
+    def driver(self, client: Client) -> Worker:
+        """A worker for the workflow alone: the activities are the project's affair."""
+        assert self.stage.workflow is not None
+        return Worker(client, task_queue=self.queue, workflows=[self.stage.workflow], workflow_runner=self.tap.runner)
+
     def worker(self, client: Client) -> Worker:
         """Where it keeps no workflow in its cache, each workflow task is a replay of all before it."""
+        assert self.stage.workflow is not None
         return Worker(
             client,
             task_queue=self.queue,
@@ -100,10 +134,9 @@ class Live:
     # -- the client -------------------------------------------------------------------------------------------------------
 
     async def run(self, client: Client) -> None:
-        name = definition_name(self.stage.workflow)
         self.began = time.monotonic()
-        started = await client.start_workflow(name, args=list(self.scenario.args), id=self.queue, task_queue=self.queue)
-        handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(self.queue, run_id=started.first_execution_run_id)
+        started = await self.begin(client)
+        handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(started.id, run_id=started.first_execution_run_id)
         clients = asyncio.create_task(self.clients(handle))
         result = asyncio.create_task(self.result(handle))
         while not result.done() and self.now() < self.scenario.seconds and not await self.is_hopeless(handle):
@@ -122,6 +155,15 @@ class Live:
         if self.seen.outcome == "task_failed":
             self.seen.detail = f"{self.seen.task_failures[-1]} ({self.seen.detail})"
 
+    async def begin(self, client: Client) -> WorkflowHandle[Any, Any]:
+        """Start the run, as the project does where it has a way of its own."""
+        if self.stage.start is not None:
+            await self.stage.start(client, *self.scenario.args)
+            return client.get_workflow_handle(self.scenario.args[0])
+        assert self.stage.workflow is not None
+        name = definition_name(self.stage.workflow)
+        return await client.start_workflow(name, args=list(self.scenario.args), id=self.id, task_queue=self.queue)
+
     async def is_hopeless(self, handle: WorkflowHandle[Any, Any]) -> bool:
         """Whether a workflow task fails and fails: the server says which try is under way, the code has failed that often.
 
@@ -139,6 +181,7 @@ class Live:
         described = await handle.describe()
         assert described.status is not None
         attempt = described.raw_description.pending_workflow_task.attempt
+        self.seen.pending = [_pending(one) for one in described.raw_description.pending_activities]
         self.seen.outcome = "task_failed" if attempt >= self.scenario.tries else "too_long"
         self.seen.detail = f"after {self.now():.1f} s, at try {attempt}, the server says {described.status.name}"
         await handle.terminate()
@@ -220,6 +263,20 @@ class _ActivityWitness(ActivityInboundInterceptor):
             raise
         finally:
             self.live.seen.runs.append(Run(info.activity_type, args, info.attempt, at, error))
+
+
+def _pending(activity: Any) -> str:
+    name, failure = activity.activity_type.name, activity.last_failure
+    return f"{name} at attempt {activity.attempt}: {failure.application_failure_info.type}: {failure.message}"
+
+
+def _connects_to(address: str) -> Any:
+    """In the place of `Client.connect`: the address in the project's code is another's."""
+
+    async def connects(_: str, **options: Any) -> Client:
+        return await connect(address, **{**options, "runtime": runtime()})
+
+    return connects
 
 
 def _failure(event: Any) -> str:

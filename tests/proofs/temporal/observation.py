@@ -43,7 +43,8 @@ class Sent(msgspec.Struct, frozen=True):
 class Scenario(msgspec.Struct, frozen=True):
     """One run of one workflow. Activities that neither the code nor `acts` has are stand-ins that return `None`."""
 
-    workflow: str
+    workflow: str = ""
+    """Its class. Empty where a program of the project does all there is to do."""
     args: tuple[Any, ...] = ()
     ends: Outcome = "completed"
     """How the run should end."""
@@ -51,6 +52,12 @@ class Scenario(msgspec.Struct, frozen=True):
     sent: tuple[Sent, ...] = ()
     children: dict[str, Any] = {}
     """What child workflows return, by type."""
+    program: str = ""
+    """A function of the project that makes workers of a client, or connects and works by itself."""
+    queue: str = ""
+    """The task queue of the run, where the program's workers have one of their own."""
+    start: str = ""
+    """A function of the project that starts the run `args[0]`, given a client and `args`, when the workers are there."""
     failure_types: bool = False
     """Whether the worker lets every exception fail the run (`workflow_failure_exception_types=[Exception]`)."""
     sandbox: bool = True
@@ -67,6 +74,11 @@ class Scenario(msgspec.Struct, frozen=True):
     max_tasks: int = 40
     seconds: float = 10.0
     """How long a judge on a real clock waits for the run's end."""
+
+    @property
+    def name(self) -> str:
+        """What it is about."""
+        return self.workflow or self.start or self.program
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -94,8 +106,11 @@ class Observation(msgspec.Struct):
     """Failed tries of workflow tasks, even where a later try passed."""
     runs: list[Run] = []
     calls: dict[str, int] = {}
+    pending: list[str] = []
+    """Activities that an open run waits for, with the attempt that is under way and why the last one failed."""
     warnings: list[str] = []
     printed: list[str] = []
+    """What the run and its replays have written to their standard output and error."""
     answers: list[str] = []
     """What queries and updates were answered."""
     events: int = 0

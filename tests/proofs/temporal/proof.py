@@ -22,7 +22,7 @@ from keel_lint.runner import Linter
 from keel_lint.settings import Overrides, SettingsFinder
 from tests.proofs.harness import Face, NotHere, Performance, Proof, ProofFailure, Stage, lay_out
 from tests.proofs.temporal import forks
-from tests.proofs.temporal.dev_server import frontend, served, server
+from tests.proofs.temporal.dev_server import LoopbackFrontend, frontend, served, server
 from tests.proofs.temporal.signs import Sign, first_line, healthy
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ class TemporalProof(Proof[ReplayStage]):
     harm: ClassVar[Sign]
     clean: ClassVar[Sign | None] = None
     """By what health is known, where it is more than an end as the scenario has it and replays that say the same."""
+    beside: ClassVar[Mapping[str, str]] = {}
+    """More files of the project, such as a workflow that uses the example's activities."""
     on_server: ClassVar[bool] = True
     """Whether the same is seen on a real server, in a few seconds of its clock."""
 
@@ -92,7 +94,7 @@ class TemporalProof(Proof[ReplayStage]):
         if "code" not in dir(cls):
             return
         if "project" not in vars(cls):
-            cls.project = cls.prepared(examples(cls.info(), flagged=True)[cls.example - 1].files)
+            cls.project = {**cls.prepared(examples(cls.info(), flagged=True)[cls.example - 1].files), **cls.beside}
         if cls.rewritten:
             cls.repair = cls.rewrite(cls.project)
 
@@ -161,13 +163,13 @@ class TemporalProof(Proof[ReplayStage]):
     def cases(self, face: Face, folder: Path) -> Iterator[tuple[str, Path, Scenario]]:
         """What is played for a face: its name, the folder of the project, the scenario."""
         if face == "good" or self.together:
-            yield from ((scenario.workflow, folder / "project", scenario) for scenario in self.scenarios)
+            yield from ((scenario.name, folder / "project", scenario) for scenario in self.scenarios)
             return
         for number, (path, row, line) in enumerate(self.marked_lines()):
             project = folder / f"alone-{number}"
             lay_out(self.alone(path, row, line, project), project)
             what = re.sub(self.mark(), "", line).strip()
-            yield from ((f"{scenario.workflow}: `{what}`", project, scenario) for scenario in self.scenarios_of(path, row))
+            yield from ((f"{scenario.name}: `{what}`", project, scenario) for scenario in self.scenarios_of(path, row))
 
     def mark(self) -> str:
         return MARK.format(code=self.code)
@@ -212,7 +214,7 @@ class WorkerProof(TemporalProof):
 
     def judged(self, project: Path, scenario: Scenario) -> Observation:
         try:
-            return served(project, scenario, frontend())
+            return served(project, scenario, LoopbackFrontend() if scenario.program else frontend())
         except NotHere:
             return served(project, scenario, server())
 

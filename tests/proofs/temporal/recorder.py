@@ -54,6 +54,7 @@ class UnplayedError(Exception):
 
 def replayer(stage: Stage, tap: Tap) -> Replayer:
     """A replayer of the stage's workflow to which `tap` listens. Core's own log, noise on standard error, is off."""
+    assert stage.workflow is not None
     return Replayer(
         workflows=[stage.workflow],
         workflow_runner=tap.runner,
@@ -100,6 +101,7 @@ class Recorder:
 
     def begin(self) -> None:
         """The event that starts the run, and what clients will send."""
+        assert self.stage.workflow is not None
         run_id = str(uuid.uuid5(uuid.NAMESPACE_URL, self.ledger.workflow_id))
         self.ledger.add(
             "WORKFLOW_EXECUTION_STARTED",

@@ -22,6 +22,9 @@ class Sign:
     def __or__(self, other: Sign) -> Sign:
         return Sign(lambda seen: self(seen) or other(seen))
 
+    def __invert__(self) -> Sign:
+        return Sign(lambda seen: "" if self(seen) else "nothing of the harm")
+
     def __and__(self, other: Sign) -> Sign:
         return Sign(lambda seen: "; ".join(found) if all(found := [self(seen), other(seen)]) else "")
 
@@ -70,6 +73,21 @@ def refused(*words: str) -> Sign:
 def gets_stuck() -> Sign:
     """Nothing is scheduled, and nothing will ever arrive."""
     return Sign(lambda seen: f"stuck: {seen.detail}" if seen.outcome == "stuck" else "")
+
+
+def waits_for(*words: str) -> Sign:
+    """The run waits for an activity of which the server says this."""
+
+    def asks(seen: Observation) -> str:
+        found = next((line for line in seen.pending if all(word in line for word in words)), "")
+        return f"waits for {first_line(found)}" if found else ""
+
+    return Sign(asks)
+
+
+def never_begins() -> Sign:
+    """Nobody has taken the run's first workflow task."""
+    return Sign(lambda seen: "nobody takes its first workflow task" if seen.outcome == "too_long" and seen.events <= 3 else "")
 
 
 def goes_on() -> Sign:
@@ -130,6 +148,16 @@ def sends(command: str) -> Sign:
 def sends_no(command: str) -> Sign:
     """No command of the run holds these words."""
     return Sign(lambda seen: "" if any(command in one for one in seen.commands) else f"never sent `{command}`")
+
+
+def prints(words: str, *, more_than: int) -> Sign:
+    """The run and its replays have printed these words more often than that."""
+
+    def asks(seen: Observation) -> str:
+        times = sum(words in line for line in seen.printed)
+        return f"printed {times} times by one run and its replays: {words}" if times > more_than else ""
+
+    return Sign(asks)
 
 
 def answers(*words: str) -> Sign:

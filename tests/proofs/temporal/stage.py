@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import sys
 import threading
 from collections import Counter
@@ -30,10 +31,17 @@ class Stage:
         sys.path.insert(0, str(folder))
         self.watch()
         files = {path: path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.py"))}
-        home = next(path for path, text in files.items() if f"class {scenario.workflow}" in text)
-        self.workflow: type = getattr(self.load(home), scenario.workflow)
+        self.files = files
+        self.workflow: type | None = self.named(f"class {scenario.workflow}") if scenario.workflow else None
+        self.program = self.named(f"def {scenario.program}(") if scenario.program else None
+        self.start = self.named(f"def {scenario.start}(") if scenario.start else None
         modules = [self.load(path) for path, text in files.items() if "activity.defn" in text]
         self.activities = {definition.name: function for function, definition in _activities(modules) if definition.name}
+
+    def named(self, head: str) -> Any:
+        """What a file of the project defines with such words."""
+        home = next(path for path, text in self.files.items() if re.search(rf"^(async )?{re.escape(head)}", text, re.MULTILINE))
+        return getattr(self.load(home), head.strip("(").rpartition(" ")[2])
 
     def load(self, path: Path) -> ModuleType:
         """Import a file of the project under its dotted name."""

@@ -155,6 +155,8 @@ class Notes(logging.Handler):
         logger = logging.getLogger("temporalio")
         logger.addHandler(self)
         logger.propagate = False
+        for name in ("temporalio.workflow", "temporalio.activity"):
+            logging.getLogger(name).setLevel(logging.DEBUG)  # as where somebody looks for something
         logging.getLogger("asyncio").addHandler(self)
         logging.getLogger("asyncio").propagate = False
         warnings.simplefilter("always")

@@ -1,0 +1,33 @@
+"""KEL610: an activity that is called like a function runs in the workflow."""
+
+from __future__ import annotations
+
+from tests.proofs.temporal.observation import Scenario
+from tests.proofs.temporal.proof import TemporalProof
+from tests.proofs.temporal.signs import (
+    healthy,
+    runs,
+    sends_no,
+)
+
+
+class ItRunsInTheWorkflow(TemporalProof):
+    """One that is async."""
+
+    code = "KEL610"
+    claim = "the activity runs in the workflow, and again with each replay: nothing is scheduled"
+    lines = ("await charge",)
+    scenarios = (Scenario("Order", ("order-1",), watch=("charge",)),)
+    harm = sends_no("schedule_activity charge")
+    clean = healthy() & runs("charge", times=1) & runs("ship", times=1)
+
+
+class ItRunsInTheWorkflowToo(TemporalProof):
+    """One that is not."""
+
+    code = "KEL610"
+    claim = "an activity that is not async runs in the workflow too"
+    lines = ("ship(order_id",)
+    scenarios = (Scenario("Order", ("order-1",)),)
+    harm = sends_no("schedule_activity ship")
+    clean = healthy() & runs("charge", times=1) & runs("ship", times=1)
