@@ -50,7 +50,8 @@ def charge_order(self, customer, amount):
 class RedeliveryChargesTwice(Proof[CeleryStage]):
     """The worker is killed behind the charge, and another one gets the message.
 
-    A worker may die holding the lock under which lost messages are looked for; that lock lasts five minutes where it is not told.
+    A worker may die holding the lock under which lost messages are looked for; that lock lasts five minutes where it is not
+    told.
     """
 
     code = "KEL201"

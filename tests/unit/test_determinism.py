@@ -99,7 +99,7 @@ def answers(asked: Determinism, places: Iterable[Place]) -> dict[Place, dict[str
         path = f"m{module}.py"
         nearest = asked.effects(path, position(asked, path, f"f{number}"))
         made[module, number] = {
-            sort.kind: (*(e.start for e in r.edges), r.effect.path, r.effect.start) for sort, r in nearest.items()
+            r.effect.kind: (*(e.start for e in r.edges), r.effect.path, r.effect.start) for r in nearest.values()
         }
     return made
 
@@ -147,7 +147,7 @@ def kinds(body: str, trusted: Mapping[str, str] | None = None, **others: str) ->
     beside = {f"app/{name}.py": dedent(text) for name, text in others.items()}
     files = {"app/util.py": head + dedent(body), "app/__init__.py": "", **beside}
     asked = determinism(files, trusted)
-    return {sort.kind for sort in asked.effects("app/util.py", position(asked, "app/util.py", "f"))}
+    return {one.effect.kind for one in asked.effects("app/util.py", position(asked, "app/util.py", "f")).values()}
 
 
 @pytest.mark.parametrize(

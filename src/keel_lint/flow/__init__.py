@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from keel_lint.flow.blocking import Blocking
 from keel_lint.flow.calls import Calls
+from keel_lint.flow.canonical import CanonicalNames
 from keel_lint.flow.determinism import Determinism
 from keel_lint.flow.transactions import Transactions
 
@@ -32,7 +34,17 @@ class Flow:
     @cached_property
     def determinism(self) -> Determinism:
         """What functions do that a replay of a workflow cannot give back."""
-        return Determinism(self._jobs, self.calls, self._jobs.functions)
+        return Determinism(self._jobs, self.calls, self.names, self._jobs.functions)
+
+    @cached_property
+    def names(self) -> CanonicalNames:
+        """The canonical names of what calls call."""
+        return CanonicalNames(self._jobs.project, self.calls.classes)
+
+    @cached_property
+    def blocking(self) -> Blocking:
+        """Which functions stop the thread that they run in, and so the event loop that lives there."""
+        return Blocking(self._jobs, self.calls, self.names)
 
     def _counts(self, path: str) -> bool:
         """Whether what a module of Django's settings holds is in force in production."""

@@ -1,32 +1,30 @@
 """What workflow code does that a replay cannot give back, in the function itself or in one that it reaches.
 
 Each function has effects of its own (it reads the clock, draws a number, opens a file ...) and those of the functions it calls.
-For every kind the nearest is kept, with the calls that lead to it. Functions that call each other are solved together, so that
-the answer does not depend on who is asked about first. Activities are a boundary: what they do is their own matter.
+For every kind the nearest is kept, with the calls that lead to it. Activities are a boundary: what they do is their own matter.
 """
 
 from __future__ import annotations
 
 import ast
-import heapq
 import re
-from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from keel_lint.finding import Hop
 from keel_lint.flow.bodies import Body, bodies
 from keel_lint.flow.calls import Edge
+from keel_lint.flow.reaching import Reached, Reaching
 from keel_lint.flow.unordered import Origin, Unordered
 from keel_lint.index.facts import MODULE
-from keel_lint.jobs.instances import made_name
-from keel_lint.jobs.nondeterminism import ENVIRONMENT_VARIABLES, EVERY_CALL, GIVES, Kind, Reading, is_excused, reading_of
+from keel_lint.jobs.nondeterminism import ENVIRONMENT_VARIABLES, EVERY_CALL, Kind, Reading, is_excused, reading_of
 from keel_lint.jobs.temporal import WORKFLOW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from keel_lint.finding import Hop
     from keel_lint.flow.calls import Calls
+    from keel_lint.flow.canonical import CanonicalNames
     from keel_lint.flow.classes import Place
     from keel_lint.index.facts import Call, Definition
     from keel_lint.jobs import Jobs
@@ -62,19 +60,6 @@ class Effect:
     because: tuple[Origin, ...] = ()
 
 
-class Reached(NamedTuple):
-    """An effect, and the calls that lead to it, outermost first."""
-
-    edges: tuple[Edge, ...]
-    effect: Effect
-
-    @property
-    def order(self) -> tuple[int, tuple[object, ...]]:
-        """What to sort by: nearest first; of two that are as near, the one whose first call stands first."""
-        calls = ((edge.path, edge.start, edge.end, edge.target) for edge in self.edges)
-        return len(self.edges), (*calls, (self.effect.path, self.effect.start, self.effect.end, self.effect.name))
-
-
 class Sort(NamedTuple):
     """What effects are told apart by: their kind, and whether they only matter where the sandbox refuses them."""
 
@@ -82,34 +67,23 @@ class Sort(NamedTuple):
     harmless: bool
 
 
-Nearest = dict[Sort, Reached]
-
-
-class Determinism:
+class Determinism(Reaching[Effect]):
     """The effects of the functions of a project.
 
     `trusted` says of functions, by dotted name (of the function, or of its class or module), whether they are `deterministic`
     or `non-deterministic`, whatever they do.
     """
 
-    def __init__(self, jobs: Jobs, calls: Calls, trusted: Mapping[str, str]) -> None:
+    label = "effects"
+
+    def __init__(self, jobs: Jobs, calls: Calls, names: CanonicalNames, trusted: Mapping[str, str]) -> None:
+        super().__init__(jobs.project)
         self._jobs = jobs
-        self._project = jobs.project
         self._calls = calls
+        self._names = names
         self._trusted = trusted
-        self._groups: dict[Place, tuple[Place, ...]] = {}
 
     # -- what is asked ----------------------------------------------------------------------------------------------------
-
-    def effects(self, path: str, position: int) -> Nearest:
-        """For each kind of effect of a function of the project the nearest one."""
-        if (path, position) not in self._groups:
-            self._solve((path, position))
-        return self._answer((path, position))
-
-    def through(self, edge: Edge) -> list[Reached]:
-        """The nearest effects of what a call of workflow code runs, each with that call as its first."""
-        return self._through(edge, self.effects(*edge.target))
 
     def own(self, path: str, position: int) -> tuple[Effect, ...]:
         """The effects of a function itself, in source order. Those of a class are its default factories'."""
@@ -154,55 +128,13 @@ class Determinism:
 
     def name(self, path: str, callee: str, scope: int) -> str:
         """The canonical name of what a call calls, also through objects from outside whose class is known; empty otherwise."""
-        key = ("canonical", path, callee, scope)
-        return self._project.memo(key, lambda: self._canonical(path, callee, scope, 0), "")
+        return self._names.of(path, callee, scope)
 
-    def hops(self, reached: Reached) -> tuple[Hop, ...]:
+    def hops(self, reached: Reached[Effect]) -> tuple[Hop, ...]:
         """The path of a finding, from the first call to the effect."""
-        calls = (self._hop(edge.path, edge.start, edge.end, f"calls `{edge.written}`") for edge in reached.edges)
         effect = reached.effect
-        because = (self._hop(*origin) for origin in effect.because)
-        return (
-            *calls,
-            *because,
-            self._hop(effect.path, effect.start, effect.end, f"`{self.spelling(effect)}` {_DOES[effect.kind]}"),
-        )
-
-    def spelling(self, effect: Effect) -> str:
-        """How an effect is written in its file, in one short line."""
-        text = self._project.source(effect.path).text[effect.start : effect.end].decode("utf-8", "replace")
-        line = " ".join(text.split())
-        return line if len(line) <= 60 else f"{line[:57]}..."
-
-    # -- names ------------------------------------------------------------------------------------------------------------
-
-    def _canonical(self, path: str, callee: str, scope: int, depth: int) -> str:
-        made, called, rest = callee.partition("().")
-        if called:
-            owner = self._canonical(path, made, scope, depth + 1)
-            return f"{owner}.{rest.replace('()', '')}" if owner else ""
-        if depth > 4 or not callee.replace(".", "").isidentifier():
-            return ""
-        symbol = self._project.resolve(path, callee, scope)
-        if symbol.state == "local":
-            return self._of_local(path, callee, scope, depth)
-        return made_name(self._project, symbol)
-
-    def _of_local(self, path: str, callee: str, scope: int, depth: int) -> str:
-        """The name of a local variable's method: by what the variable is bound to once, or annotated with."""
-        head, dot, rest = callee.partition(".")
-        facts = self._project.facts(path)
-        while scope != MODULE and head not in facts.bindings.get(scope, ()):
-            scope = facts.definitions[scope].parent
-        if scope == MODULE:
-            return ""
-        bound = [a for a in facts.locals if a.scope == scope and a.target == head]
-        parameter = next((p for p in facts.definitions[scope].parameters if p.name == head), None)
-        if parameter is not None:
-            owner = self._project.resolve(path, parameter.annotation, scope).name if not bound and parameter.annotation else ""
-        else:
-            owner = self._canonical(path, _callee_of(bound[0].value), scope, depth + 1) if len(bound) == 1 else ""
-        return f"{GIVES.get(owner, owner)}{dot}{rest}" if owner else ""
+        last = self.hop(effect.path, effect.start, effect.end, f"`{self.spelling(effect)}` {_DOES[effect.kind]}")
+        return (*self.way(reached), *(self.hop(*origin) for origin in effect.because), last)
 
     # -- guards -----------------------------------------------------------------------------------------------------------
 
@@ -446,57 +378,13 @@ class Determinism:
 
     # -- all together -----------------------------------------------------------------------------------------------------
 
-    def _answer(self, place: Place) -> Nearest:
-        group = self._groups[place]
-        nothing: dict[Place, Nearest] = {}
-        return self._project.memo(("effects", group[0]), lambda: self._settle(group), nothing)[place]
+    def sort(self, effect: Effect) -> Sort:
+        """The kind of an effect, and whether it only matters in the sandbox."""
+        return Sort(effect.kind, effect.reading.harmless)
 
-    def _solve(self, start: Place) -> None:
-        """Find the groups of functions that reach each other, and settle them, those that are called first."""
-        for group in _components(start, self._targets, self._groups):
-            for place in group:
-                self._groups[place] = group
-            self._answer(group[0])
-
-    def _targets(self, place: Place) -> list[Place]:
-        return [edge.target for edge in self.edges(*place)]
-
-    def _settle(self, group: tuple[Place, ...]) -> dict[Place, Nearest]:
-        """The nearest effects of functions that reach each other, by length of path (Dijkstra, one queue for all kinds)."""
-        inside = set(group)
-        callers: dict[Place, list[tuple[Place, Edge]]] = defaultdict(list)
-        waiting: list[tuple[tuple[int, tuple[object, ...]], Place, Sort, int, Reached]] = []
-        for place in group:
-            for reached in self._outward(place, inside):
-                heapq.heappush(waiting, (reached.order, place, _sort(reached.effect), len(waiting), reached))
-            for edge in self.edges(*place):
-                if edge.target in inside:
-                    callers[edge.target].append((place, edge))
-        nearest: dict[Place, Nearest] = {place: {} for place in group}
-        number = len(waiting)
-        while waiting:
-            _, place, sort, _, reached = heapq.heappop(waiting)
-            if sort in nearest[place]:
-                continue
-            nearest[place][sort] = reached
-            for caller, edge in callers[place]:
-                number += 1
-                longer = Reached((edge, *reached.edges), reached.effect)
-                heapq.heappush(waiting, (longer.order, caller, sort, number, longer))
-        return nearest
-
-    def _outward(self, place: Place, inside: set[Place]) -> Iterator[Reached]:
-        """The effects of a function, and those of the functions it calls that are settled already."""
-        yield from (Reached((), effect) for effect in self._declared(place))
-        for edge in self.edges(*place):
-            known = self._answer(edge.target) if edge.target not in inside else {}
-            yield from self._through(edge, known)
-
-    def _through(self, edge: Edge, known: Nearest) -> list[Reached]:
-        """What comes of a call: the effects of the function, and those that it has because an argument is missing."""
-        missing = [effect for effect in self.own(*edge.target) if effect.unless and not self._is_given(edge, effect.unless)]
-        found = [Reached((edge, *reached.edges), reached.effect) for reached in known.values()]
-        return [*found, *(Reached((edge,), effect) for effect in missing)]
+    def besides(self, edge: Edge) -> Iterator[Effect]:
+        """The effects that a function has because an argument is missing."""
+        return (effect for effect in self.own(*edge.target) if effect.unless and not self._is_given(edge, effect.unless))
 
     def _is_given(self, edge: Edge, parameter: str) -> bool:
         """Whether a call gives an argument for a parameter, or may do so."""
@@ -514,15 +402,12 @@ class Determinism:
         value = given.get(parameter)
         return value is not None and not (isinstance(value, ast.Constant) and value.value is None)
 
-    def _declared(self, place: Place) -> Iterable[Effect]:
-        path, position = place
+    def declared(self, path: str, position: int) -> Iterable[Effect]:
+        """The effects that a function has whoever calls it, or the one that the configuration says."""
         definition = self._project.facts(path).definitions[position]
         if self._stated(path, definition) == "non-deterministic":
             return (Effect("declared", definition.qualname, Reading(), path, *definition.name_span),)
         return (effect for effect in self.own(path, position) if not effect.unless)
-
-    def _hop(self, path: str, start: int, end: int, what: str) -> Hop:
-        return Hop(self._project.absolute(path), self._project.source(path).span(start, end), what)
 
 
 _DOES: dict[Kind, str] = {
@@ -539,10 +424,6 @@ _DOES: dict[Kind, str] = {
     "state": "changes what lives outside the run",
     "order": "has no fixed order",
 }
-
-
-def _sort(effect: Effect) -> Sort:
-    return Sort(effect.kind, effect.reading.harmless)
 
 
 def _evaluated(node: ast.AST | None) -> Iterator[ast.expr]:
@@ -570,11 +451,6 @@ def _is_counted(before: bytes, after: bytes) -> bool:
     return _COUNTED.search(before) is not None or _COUNTS.match(after) is not None
 
 
-def _callee_of(value: str) -> str:
-    """What a call given as source calls: `Path` of `Path(name)`."""
-    return value.removeprefix("await ").partition("(")[0].strip()
-
-
 def _is_number(node: ast.expr) -> bool:
     if isinstance(node, ast.Tuple):
         return all(_is_number(element) for element in node.elts)
@@ -588,45 +464,3 @@ def _parsed(text: str) -> ast.expr | None:
         return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return None
-
-
-def _components(
-    start: Place, targets: Callable[[Place], list[Place]], done: Mapping[Place, object]
-) -> Iterator[tuple[Place, ...]]:
-    """The strongly connected components that can be reached from `start` and are not done, those that are called first.
-
-    Tarjan's algorithm without recursion: call chains can be longer than Python's stack.
-    """
-    order: dict[Place, int] = {}
-    low: dict[Place, int] = {}
-    open_: list[Place] = []
-    is_open: set[Place] = set()
-    stack: list[tuple[Place, Iterator[Place]]] = []
-
-    def enter(place: Place) -> None:
-        order[place] = low[place] = len(order)
-        open_.append(place)
-        is_open.add(place)
-        stack.append((place, iter(targets(place))))
-
-    enter(start)
-    while stack:
-        place, waiting = stack[-1]
-        for target in waiting:
-            if target in done:
-                continue
-            if target not in order:
-                enter(target)
-                break
-            if target in is_open:
-                low[place] = min(low[place], order[target])
-        else:
-            stack.pop()
-            if stack:
-                low[stack[-1][0]] = min(low[stack[-1][0]], low[place])
-            if low[place] == order[place]:
-                first = open_.index(place)
-                group = tuple(sorted(open_[first:]))
-                del open_[first:]
-                is_open.difference_update(group)
-                yield group

@@ -87,6 +87,11 @@ def talks(name: str) -> bool:
     return name in _TALKS or _is_service(name)
 
 
+def is_mail(name: str) -> bool:
+    """Whether a call of this canonical name sends mail with Django."""
+    return name in _MAIL
+
+
 def _is_service(name: str) -> bool:
     found = _SERVICES.match(name)
     return found is not None and (found["last"][0].islower() or _CLIENT.match(found["last"]) is not None)

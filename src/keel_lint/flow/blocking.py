@@ -1,0 +1,161 @@
+"""Which functions stop the thread they run in, themselves or in one that they reach, and so the event loop that lives there.
+
+A call is followed where what it runs runs in the same thread: plain calls, awaited ones, functions handed to something that
+calls them at once. What is handed to a thread (`asyncio.to_thread(f)`, `sync_to_async(f)`, `pool.submit(f)`) blocks nobody.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from keel_lint.flow.calls import RUN_IN_THREADS
+from keel_lint.flow.reaching import Reached, Reaching
+from keel_lint.jobs.blocking import Kind, kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from keel_lint.finding import Hop
+    from keel_lint.flow.calls import Calls, Edge
+    from keel_lint.flow.canonical import CanonicalNames
+    from keel_lint.flow.classes import Place
+    from keel_lint.index.facts import Call
+    from keel_lint.jobs import Jobs
+
+_DOES_NOT_WAIT = {"queue": ("block", 0), "threading": ("timeout", 0), "multiprocessing": ("block", 0)}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A call that blocks. `name` is the canonical name of what is called."""
+
+    kind: Kind
+    name: str
+    path: str
+    start: int
+    end: int
+
+
+class Blocking(Reaching[Block]):
+    """The blocking calls of the functions of a project."""
+
+    label = "blocking"
+
+    def __init__(self, jobs: Jobs, calls: Calls, names: CanonicalNames) -> None:
+        super().__init__(jobs.project)
+        self._jobs = jobs
+        self._calls = calls
+        self._names = names
+
+    # -- what is asked ----------------------------------------------------------------------------------------------------
+
+    def is_async_activity(self, path: str, position: int) -> bool:
+        """Whether a function is an activity that runs in the event loop of its worker."""
+        definition = self._project.facts(path).definitions[position]
+        return definition.kind == "function" and definition.is_async and self._jobs.temporal.is_activity(path, definition)
+
+    def activities(self, reached: Reached[Block]) -> tuple[Place, ...]:
+        """The async activities that reach a blocking call, in the order of their places."""
+        block = reached.effect
+        waiting = [reached.edges[-1].target] if reached.edges else []
+        seen = set(waiting)
+        while waiting:
+            place = waiting.pop()
+            for edge in self._calls.callers(*place):
+                above = (edge.path, edge.scope)
+                if edge.scope >= 0 and above not in seen and self._follows(edge):
+                    seen.add(above)
+                    if not self.is_async_activity(*above):
+                        waiting.append(above)
+        found = (place for place in seen if self.is_async_activity(*place))
+        return tuple(sorted(place for place in found if self.sort(block) in self.effects(*place)))
+
+    def hops(self, reached: Reached[Block]) -> tuple[Hop, ...]:
+        """The path of a finding, from the first call to the one that blocks."""
+        block = reached.effect
+        return (
+            *self.way(reached),
+            self.hop(block.path, block.start, block.end, f"`{self.spelling(block)}` {DOES[block.kind]}"),
+        )
+
+    # -- for the search ---------------------------------------------------------------------------------------------------
+
+    def declared(self, path: str, position: int) -> Iterable[Block]:
+        """The blocking calls of a function itself, in source order."""
+        return self._project.memo(("blocking calls", path, position), lambda: tuple(self._own(path, position)), ())
+
+    def sort(self, effect: Block) -> tuple[str, int, int]:
+        """Every blocking call counts for itself."""
+        return effect.path, effect.start, effect.end
+
+    def edges(self, path: str, position: int) -> tuple[Edge, ...]:
+        """The calls of a function that run in its thread."""
+        return self._project.memo(("blocking edges", path, position), lambda: tuple(self._edges(path, position)), ())
+
+    def _edges(self, path: str, position: int) -> Iterator[Edge]:
+        if self._project.facts(path).definitions[position].kind == "function":
+            yield from (edge for edge in self._calls.callees(path, position) if self._follows(edge))
+
+    def _follows(self, edge: Edge) -> bool:
+        """Whether a call runs its target in the same thread, and what that does is not said of the target itself."""
+        return edge.how in {"call", "passed"} and not self.is_async_activity(*edge.target) and not self._runs_elsewhere(edge)
+
+    def _runs_elsewhere(self, edge: Edge) -> bool:
+        """Whether a decorator takes a plain function to a thread: it is one of those that do, or the call is awaited."""
+        path, position = edge.target
+        definition = self._project.facts(path).definitions[position]
+        if not definition.decorators:
+            return False
+        names = {self._project.resolve(path, d.callee, definition.parent).name for d in definition.decorators if d.callee}
+        if not names.isdisjoint(RUN_IN_THREADS):
+            return True
+        return not definition.is_async and self._is_awaited(edge)
+
+    def _is_awaited(self, edge: Edge) -> bool:
+        calls = self._project.facts(edge.path).calls
+        return any(call.awaited for call in calls if (call.start, call.end) == (edge.start, edge.end))
+
+    def _own(self, path: str, position: int) -> Iterator[Block]:
+        for call in self._project.facts(path).calls:
+            # What is awaited gives something to wait for, so it does not wait itself.
+            if call.scope != position or call.awaited:
+                continue
+            name = self._names.of(path, call.callee, call.scope)
+            kind = kind_of(name) if name else None
+            if kind is not None and not self._returns_at_once(path, call, name):
+                yield Block(kind, name, path, call.start, call.end)
+
+    def _returns_at_once(self, path: str, call: Call, name: str) -> bool:
+        """Whether the arguments of a call say that it waits for nothing: `time.sleep(0)`, `queue.get(block=False)`."""
+        node = _parsed(self._project.source(path).text[call.start : call.end].decode("utf-8", "replace"))
+        if not isinstance(node, ast.Call):
+            return False
+        if name == "time.sleep":
+            return _is_nothing(node.args[0]) if node.args else False
+        keyword, position = _DOES_NOT_WAIT.get(name.partition(".")[0], ("", -1))
+        given = [*node.args[position : position + 1], *(k.value for k in node.keywords if k.arg == keyword)] if keyword else []
+        return any(_is_nothing(value) for value in given)
+
+
+DOES: dict[Kind, str] = {
+    "sleep": "sleeps",
+    "network": "waits for the network",
+    "database": "waits for a database",
+    "program": "waits for a program or a person",
+    "files": "goes through a whole tree of files",
+    "waiting": "waits for another thread",
+}
+"""What a blocking call does, for a message."""
+
+
+def _is_nothing(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is not None and not node.value
+
+
+def _parsed(text: str) -> ast.expr | None:
+    try:
+        return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
