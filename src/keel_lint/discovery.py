@@ -506,8 +506,11 @@ def _below(root: str, pattern: str) -> str:
 
 
 def is_test_code(path: str) -> bool:
-    """Whether a path names test code: anything below a folder `tests`, and the file names that pytest and Django look for."""
-    if "/tests/" in path or path.startswith("tests/"):
+    """Whether a path names test code: what stands below a folder `tests`, and the file names that pytest and Django look for.
+
+    What stands in a hidden folder counts too: no process imports it; it serves tools, and holds their examples.
+    """
+    if "/tests/" in path or "/." in path or path.startswith(("tests/", ".")):
         return True
     name = path[path.rfind("/") + 1 :]
     return name.startswith(("test_", "conftest.py", "tests.py")) or name.endswith(("_test.py", "_test.pyi"))
