@@ -124,6 +124,36 @@ def register(user_id):
     remind.apply_async(args=[user_id], eta=datetime.utcnow() + timedelta(hours=1))
 ```
 
+### Django keeps the clock at UTC
+Django sets the time zone of its processes to `TIME_ZONE`.
+```python title="shop/celery.py"
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
+app = Celery("shop")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+```
+```python title="shop/settings.py"
+TIME_ZONE = "UTC"
+CELERY_BROKER_URL = "redis://localhost"
+```
+```python title="shop/tasks.py"
+from datetime import datetime, timedelta
+
+from celery import shared_task
+
+
+@shared_task
+def remind(user_id):
+    print(user_id)
+
+
+def register(user_id):
+    remind.apply_async(args=[user_id], eta=datetime.now() + timedelta(hours=1))
+```
+
 ### A project that has turned UTC off
 ```python
 from datetime import datetime, timedelta
@@ -168,6 +198,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from keel_lint.jobs.bindings import Bindings
+from keel_lint.jobs.values import fold
 from keel_lint.rule import Rule
 from keel_lint_celery._code import dispatch_with_options, is_retry, is_spread, keywords
 
@@ -175,6 +206,7 @@ if TYPE_CHECKING:
     from keel_lint.fixing import FixBuilder
     from keel_lint.glance import Glance
 
+_UTC: tuple[object, ...] = ("UTC", "Etc/UTC", "GMT")
 _NOW = frozenset({"datetime.datetime.now", "datetime.datetime.today"})
 
 
@@ -212,12 +244,20 @@ class NaiveEta(Rule):
         """Judge a call that may say when a task is to run."""
         given = keywords(node)
         options = [given[name] for name in ("eta", "expires") if name in given]
-        if not options or not self._takes_options(node) or self.definition.jobs.settings.value("enable_utc") is False:
+        if not options or not self._takes_options(node) or self._local_time_is_right():
             return
         for option in options:
             found = self._naive(option.value)
             if found is not None:
                 self._report(option, found)
+
+    def _local_time_is_right(self) -> bool:
+        """Whether Celery takes such a time for local time, or local time is UTC."""
+        jobs = self.definition.jobs
+        if jobs.settings.value("enable_utc") is False:
+            return True
+        zones = [fold(assignment.value) for _, assignment in jobs.django_settings.assignments("TIME_ZONE")]
+        return bool(zones) and all(zone in _UTC for zone in zones)
 
     def _takes_options(self, node: cst.Call) -> bool:
         return dispatch_with_options(self.definition, node) is not None or is_retry(self.definition, node)
