@@ -64,6 +64,7 @@ class PlainExceptionRule(Rule):
             return
         names = self.errors.names(error)
         if self._is_listed(names) or self.errors.is_caught(node, names):
+            self.decline(raised, "it is caught, or the workflow or a worker lists it as an error that ends the run")
             return
         root = next((root for root in self.roots() if self._escapes(method, root, names)), None)
         if root is None or any(self._escapes(method, other, names) for other in self.elsewhere()):

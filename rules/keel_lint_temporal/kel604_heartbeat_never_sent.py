@@ -209,7 +209,11 @@ class HeartbeatNeverSent(Rule):
         if not self.is_too_late(options):
             return
         target = self.calls.target(node)
-        if target is not None and not self.may_send(target):
+        if target is None:
+            return
+        if self.may_send(target):
+            self.decline(node, "the activity, its class or something that it calls may send heartbeats")
+        else:
             self.say(node, target, options)
 
     def is_too_late(self, options: Options) -> bool:

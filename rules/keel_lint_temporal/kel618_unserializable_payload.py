@@ -210,7 +210,10 @@ class UnserializablePayload(Rule):
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         """Judge the parameters and the result of what the engine calls."""
         what = self.what(node)
-        if what is None or not self.definition.jobs.temporal.converter_is_default:
+        if what is None:
+            return
+        if not self.definition.jobs.temporal.converter_is_default:
+            self.decline(node.name, "the project sets a data converter, or plugins that may set one")
             return
         is_activity = what == "activity"
         for parameter in (*node.params.posonly_params, *node.params.params):

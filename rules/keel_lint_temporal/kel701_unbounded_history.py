@@ -123,6 +123,7 @@ from keel_lint_temporal._handlers import methods_of, walk
 if TYPE_CHECKING:
     from keel_lint.definition import Definition
     from keel_lint.glance import Glance
+    from keel_lint_temporal._handlers import Method
 
 CONDITION = "temporalio.workflow.wait_condition"
 _LEAVING = (cst.Break, cst.Raise, cst.Return)
@@ -154,7 +155,7 @@ class UnboundedHistory(Rule):
             return
         if self.definition.nearest(node, cst.FunctionDef) is not method.node or not self.is_endless(node):
             return
-        if self.adds_events(node) and not self.calls_out(node):
+        if self.adds_events(node) and not self.calls_out(node) and not self.may_be_cancelled(method):
             message = (
                 "this loop adds events to the history until the server terminates the run at 51,200; "
                 "`workflow.continue_as_new(...)` when `workflow.info().is_continue_as_new_suggested()`"
@@ -184,6 +185,18 @@ class UnboundedHistory(Rule):
         for call in (one for one in descendants(node.body) if isinstance(one, cst.Call)):
             written = self.definition.code(call.func)
             symbol = self.definition.project.resolve(self.definition.path, written, self.definition.scope(call))
-            if symbol.state == "internal" and symbol.definition >= 0 and symbol.path != self.definition.path:
+            is_elsewhere = symbol.state == "internal" and symbol.definition >= 0 and symbol.path != self.definition.path
+            if is_elsewhere and self.definition.project.facts(symbol.path).definitions[symbol.definition].kind == "function":
                 return True
         return False
+
+    def may_be_cancelled(self, method: Method) -> bool:
+        """Whether the workflow runs a method as a task of its own, which it can cancel."""
+        if method.kind or self.methods.owner is None:
+            return False
+        named = (one for one in self.methods.attributes(self.methods.owner) if one.attr.value == method.name)
+        return not all(self.is_awaited(one) for one in named)
+
+    def is_awaited(self, node: cst.Attribute) -> bool:
+        call = self.definition.parent(node)
+        return isinstance(call, cst.Call) and isinstance(self.definition.parent(call), cst.Await)

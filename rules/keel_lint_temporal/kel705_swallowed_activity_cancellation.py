@@ -188,6 +188,7 @@ class SwallowedActivityCancellation(Rule):
             return
         goes_on = self.goes_on(node)
         if goes_on is None or asks_for_cancellation(self.definition, handler):
+            self.decline(handler, "it asks for a cancellation, or the workflow does nothing more after it")
             return
         written = self.definition.code(handler.type) if handler.type is not None else ""
         swallowed = f"`except {written}` swallows the cancellation that arrives as ActivityError"

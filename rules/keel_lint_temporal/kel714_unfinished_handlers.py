@@ -60,6 +60,29 @@ class Order:
         await workflow.execute_activity("charge", amount, start_to_close_timeout=timedelta(minutes=1))
 ```
 
+### What the run waits for comes last
+
+```python
+from datetime import timedelta
+
+from temporalio import workflow
+
+
+@workflow.defn
+class Order:
+    def __init__(self) -> None:
+        self.is_paid = False
+
+    @workflow.run
+    async def run(self, order_id: str) -> None:
+        await workflow.wait_condition(lambda: self.is_paid)
+
+    @workflow.signal
+    async def pay(self, amount: int) -> None:
+        await workflow.execute_activity("charge", amount, start_to_close_timeout=timedelta(minutes=1))
+        self.is_paid = True
+```
+
 ### Leave the work to the run
 
 ```python
@@ -134,8 +157,8 @@ handler that never finishes would then keep the run open.
 
 ## Known missed alarms
 
-Runs that wait for all handlers on one way out and not on another, handlers that are set with `workflow.set_signal_handler`, and
-workflows with a base class.
+Runs that wait for all handlers on one way out and not on another, handlers that are set with `workflow.set_signal_handler`,
+workflows with a base class, and a second message while the run waits for the end of the first.
 
 ## Options
 
@@ -150,6 +173,7 @@ None.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -211,7 +235,24 @@ class UnfinishedHandlers(Rule):
         call = method.decorator.decorator
         if isinstance(call, cst.Call) and keyword(call, "unfinished_policy") is not None:
             return False
+        if self.is_awaited_by_run(method):
+            self.decline(method.node.name, "the run waits for what the handler does last")
+            return False
         return any(self.takes_time(one) for each in self.methods.reached([method]) for one in walk(each.node.body))
+
+    def is_awaited_by_run(self, method: Method) -> bool:
+        """Whether the run waits for a condition on what a handler changes when it has nothing more to wait for."""
+        last = max((self.definition.span(one)[0] for one in self.definition.find_all(cst.Await, method.node.body)), default=-1)
+        changed = {name for node, name in self.methods.changes(method) if self.definition.span(node)[0] > last}
+        return not changed.isdisjoint(self.waited_for)
+
+    @cached_property
+    def waited_for(self) -> set[str]:
+        """The attributes in the conditions that the run waits for."""
+        methods = self.methods.reached(self.methods.of("run"))
+        calls = (call for method in methods for call in self.definition.find_all(cst.Call, method.node.body))
+        conditions = (call for call in calls if self.definition.called(call) == "temporalio.workflow.wait_condition")
+        return {attribute.attr.value for call in conditions for attribute in self.methods.attributes(call)}
 
     def takes_time(self, node: cst.CSTNode) -> bool:
         """Whether a node gives a command that takes its time; a condition is waited for until the run has seen to it."""

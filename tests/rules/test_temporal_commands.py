@@ -158,3 +158,9 @@ ENDING = {
 @pytest.mark.parametrize("body", ENDING.values(), ids=ENDING)
 def test_a_loop_that_may_end(lint: Lint, body: str) -> None:
     assert lint({"a.py": in_run(body)}, "KEL701") == []
+
+
+def test_a_loop_in_a_task_of_the_workflow_may_be_cancelled(lint: Lint) -> None:
+    beat = "async def beat(self):\n    while True:\n        await workflow.sleep(1)"
+    assert lint({"a.py": with_run(beat, "task = asyncio.create_task(self.beat())\ntask.cancel()")}, "KEL701") == []
+    assert len(lint({"a.py": with_run(beat, "await self.beat()")}, "KEL701")) == 1
