@@ -16,7 +16,15 @@ from keel_lint.flow.calls import Edge
 from keel_lint.flow.reaching import Reached, Reaching
 from keel_lint.flow.unordered import Origin, Unordered
 from keel_lint.index.facts import MODULE
-from keel_lint.jobs.nondeterminism import ENVIRONMENT_VARIABLES, EVERY_CALL, Kind, Reading, is_excused, reading_of
+from keel_lint.jobs.nondeterminism import (
+    ENVIRONMENT_VARIABLES,
+    EVERY_CALL,
+    ORM_QUERIES,
+    Kind,
+    Reading,
+    is_excused,
+    reading_of,
+)
 from keel_lint.jobs.temporal import WORKFLOW
 
 if TYPE_CHECKING:
@@ -200,15 +208,29 @@ class Determinism(Reaching[Effect]):
         for call in self._calls_of(path, position):
             name = self.name(path, call.callee, call.scope)
             known = self.reading(name) if name else None
-            if known is None or (call.callee.count("()") and self.reading(name.rpartition(".")[0]) is not None):
-                continue
-            kind, reading = known
-            if kind == "identity" and not self._matters(path, definition, call):
-                continue
-            if kind == "declared" and self._calls.called(path, call) is not None:
-                continue  # It is the effect of that function.
-            if not self._is_fixed(path, call, reading):
-                yield Effect(kind, name, reading, path, call.start, call.end)
+            if known is None:
+                yield from self._queried(path, call)
+            elif not (call.callee.count("()") and self.reading(name.rpartition(".")[0]) is not None):
+                yield from self._effect(path, definition, call, name, *known)
+
+    def _effect(
+        self, path: str, definition: Definition, call: Call, name: str, kind: Kind, reading: Reading
+    ) -> Iterator[Effect]:
+        if kind == "identity" and not self._matters(path, definition, call):
+            return
+        if kind == "declared" and self._calls.called(path, call) is not None:
+            return  # It is the effect of that function.
+        if not self._is_fixed(path, call, reading):
+            yield Effect(kind, name, reading, path, call.start, call.end)
+
+    def _queried(self, path: str, call: Call) -> Iterator[Effect]:
+        """A query of a Django model: `Order.objects.filter(...).first()`."""
+        model, found, rest = call.callee.partition(".objects.")
+        if not found or rest.rpartition(".")[2] not in ORM_QUERIES or not model.replace(".", "").isidentifier():
+            return
+        symbol = self._project.resolve(path, model, call.scope)
+        if symbol.definition >= 0 and self._jobs.models.of(symbol) is not None:
+            yield Effect("io", f"{symbol.name}.objects", Reading(), path, call.start, call.end)
 
     def reading(self, name: str) -> tuple[Kind, Reading] | None:
         """What a call of this canonical name does that a replay cannot give back; the configuration goes first."""
