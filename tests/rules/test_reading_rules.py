@@ -235,7 +235,7 @@ def test_an_sdk_without_workflow_wait_gets_no_fix(lint: Lint) -> None:
 
 def test_an_import_is_put_under_imports_passed_through(lint: Lint) -> None:
     head = "from app.acts import (\n    one,\n)  # why\n"
-    acts = "from temporalio import activity\n\n\n@activity.defn\ndef one(): ...\n"
+    acts = "import requests\nfrom temporalio import activity\n\n\n@activity.defn\ndef one(): ...\n"
     text = workflow_with("pass", head)
     findings = lint({**files("", acts=acts), "app/wf.py": text}, "KEL514")
     wrapped = "with workflow.unsafe.imports_passed_through():\n    from app.acts import (\n        one,\n    )  # why\n"
