@@ -139,6 +139,11 @@ def test_a_comment_at_the_helper_cuts_the_path(lint: Lint) -> None:
     assert lint({**files("return now()"), "app/clock.py": clock}, "KEL501") == []
 
 
+def test_what_handles_a_failed_activity_is_workflow_code(lint: Lint) -> None:
+    body = "try:\n    await workflow.execute_activity('a', workflow.now())\nexcept Exception:\n    time.time()\n    now()"
+    assert len(lint(files(body), "KEL501")) == 2
+
+
 # -- configuration and cache ------------------------------------------------------------------------------------------------
 
 

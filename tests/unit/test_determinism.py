@@ -182,11 +182,20 @@ def test_nothing_is_reached(body: str) -> None:
         ("def f():\n    if workflow.in_workflow():\n        return time.time()", "clock"),
         ("def f():\n    if workflow.in_workflow():\n        pass\n    return time.time()", "clock"),
         ("def f():\n    try:\n        return int('1')\n    except ValueError:\n        return datetime.now()", "clock"),
+        (
+            "async def f():\n    try:\n        await g(workflow.now())\n    except ValueError:\n        return time.time()",
+            "clock",
+        ),
+        (
+            "def f():\n    try:\n        workflow.start_activity('a')\n    except ValueError:\n        return time.time()",
+            "clock",
+        ),
         ("def now(at=None):\n    return at or time.time()\n\ndef f():\n    return now()", "clock"),
         (
             "def now(at=None):\n    if at is None:\n        at = time.time()\n    return at\n\ndef f():\n    return now(None)",
             "clock",
         ),
+        ("def g(items):\n    if items:\n        return 1\n    time.time()\n\ndef f():\n    g([])", "clock"),
         ("def f():\n    def inner():\n        time.time()\n    inner()", "clock"),
         ("def f():\n    return os.environ['X']", "environment"),
         ("def f():\n    return 'X' in os.environ", "environment"),

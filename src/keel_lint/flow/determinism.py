@@ -34,11 +34,19 @@ if TYPE_CHECKING:
     from keel_lint.flow.calls import Calls
     from keel_lint.flow.canonical import CanonicalNames
     from keel_lint.flow.classes import Place
-    from keel_lint.index.facts import Call, Definition
+    from keel_lint.index.facts import Call, Definition, Parameter
     from keel_lint.jobs import Jobs
 
 IN_WORKFLOW = frozenset({f"{WORKFLOW}.in_workflow", f"{WORKFLOW}.unsafe.in_sandbox"})
 REPLAYING = f"{WORKFLOW}.unsafe.is_replaying"
+ASKS_THE_RUN = IN_WORKFLOW | {
+    REPLAYING,
+    *(
+        f"{WORKFLOW}.{name}"
+        for name in ("info", "instance", "new_random", "now", "random", "time", "time_ns", "uuid4", "uuid7")
+    ),
+}
+"""What raises outside a workflow, and in one never does."""
 _CONTAINERS = frozenset({
     "builtins.dict", "builtins.list", "builtins.set", "collections.Counter", "collections.OrderedDict",
     "collections.defaultdict", "collections.deque",
@@ -163,7 +171,8 @@ class Determinism(Reaching[Effect]):
         for region in self._body(path, position).regions:
             names = [self._tested(path, name, position) for name in region.names]
             if region.raised:
-                is_cut = any(name.startswith(f"{WORKFLOW}.") for name in names)
+                asked = {name for name in names if name.startswith(f"{WORKFLOW}.")}
+                is_cut = bool(asked) and asked <= ASKS_THE_RUN
             elif names[0] == "typing.TYPE_CHECKING":
                 is_cut = region.truth
             else:
@@ -200,8 +209,8 @@ class Determinism(Reaching[Effect]):
         """The parameter that must be missing for what stands at an offset to run."""
         regions = self._body(path, position).regions
         missing = [r.names[0] for r in regions if not r.truth and not r.raised and r.start <= offset < r.end]
-        parameters = {p.name for p in self._project.facts(path).definitions[position].parameters if p.default in {"", "None"}}
-        return next((name for name in missing if name in parameters), "")
+        optional = {p.name for p in self._project.facts(path).definitions[position].parameters if _is_optional(p)}
+        return next((name for name in missing if name in optional), "")
 
     def _called(self, path: str, position: int) -> Iterator[Effect]:
         definition = self._project.facts(path).definitions[position]
@@ -446,6 +455,10 @@ _DOES: dict[Kind, str] = {
     "state": "changes what lives outside the run",
     "order": "has no fixed order",
 }
+
+
+def _is_optional(parameter: Parameter) -> bool:
+    return parameter.default == "None" or "None" in parameter.annotation or "Optional" in parameter.annotation
 
 
 def _evaluated(node: ast.AST | None) -> Iterator[ast.expr]:
