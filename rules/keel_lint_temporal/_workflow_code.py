@@ -11,7 +11,7 @@ import libcst as cst
 
 from keel_lint.definition import Definition, descendants, dotted
 from keel_lint.flow.calls import Edge
-from keel_lint.jobs.nondeterminism import ENVIRONMENT_VARIABLES, EVERY_CALL, Kind, Reading, is_excused
+from keel_lint.jobs.nondeterminism import EVERY_CALL, Kind, Reading, is_excused
 from keel_lint.jobs.sandbox import BUILTIN_OPEN, refused
 from keel_lint.jobs.temporal import ACTIVITY, WORKFLOW
 from keel_lint.rule import Rule
@@ -475,7 +475,8 @@ class ReadingRule(Rule):
             for call, name, reading in self.workflow.readings.get(kind, ()) if kind not in _WITHOUT_CALL else ():
                 self.judge(call, name, reading)
         for effect, node, place in self.workflow.own:
-            if effect.kind in self.kinds and (effect.kind in _WITHOUT_CALL or effect.name in ENVIRONMENT_VARIABLES):
+            in_table = effect.kind not in _WITHOUT_CALL and self.workflow.determinism.reading(effect.name) is not None
+            if effect.kind in self.kinds and not in_table:
                 self.judge_own(effect, node, place)
         for far in self.workflow.far:
             if far.reached.effect.kind in self.kinds:

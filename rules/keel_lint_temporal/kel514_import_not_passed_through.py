@@ -3,10 +3,10 @@
 ## What it does
 
 Reports imports at the top of a file with a sandboxed workflow that stand outside `with
-workflow.unsafe.imports_passed_through():`, where what is imported is a module of the project that defines activities, or
-one of the large libraries that workflow code has no use for (requests, httpx, boto3, numpy, pandas, SQLAlchemy, Django
-...). Modules that a worker passes through, imports under `TYPE_CHECKING` and projects whose workers drop the sandbox are
-left out.
+workflow.unsafe.imports_passed_through():`, where what is imported is a module of the project that defines activities and
+brings libraries of third parties with it, itself or through other modules of the project, or one of the large libraries
+that workflow code has no use for (requests, httpx, boto3, numpy, pandas, SQLAlchemy, Django ...). Modules that a worker
+passes through, imports under `TYPE_CHECKING` and projects whose workers drop the sandbox are left out.
 
 ## Why is this bad?
 
@@ -85,11 +85,13 @@ class Order:
 ### Passed through by the worker
 
 ```python title="shop/activities.py"
+import requests
 from temporalio import activity
 
 
 @activity.defn
-def charge(order: str) -> None: ...
+def charge(order: str) -> None:
+    requests.post("https://pay.example", timeout=5)
 ```
 
 ```python title="shop/workflows.py"
@@ -126,20 +128,26 @@ async def main(client: Client) -> None:
 ```python title="shop/types.py"
 from dataclasses import dataclass
 
+from temporalio import activity
+
 
 @dataclass
 class Order:
     id: str
+
+
+@activity.defn
+def ship(order: Order) -> None: ...
 ```
 
 ```python title="shop/workflows.py"
-import asyncio
 import json
+from datetime import timedelta
 
 from pydantic import BaseModel
 from temporalio import workflow
 
-from shop.types import Order
+from shop.types import Order, ship
 
 
 class Note(BaseModel):
@@ -150,7 +158,7 @@ class Note(BaseModel):
 class Ship:
     @workflow.run
     async def run(self, order: Order) -> str:
-        await asyncio.sleep(1)
+        await workflow.execute_activity(ship, order, start_to_close_timeout=timedelta(seconds=30))
         return json.dumps(Note(text=order.id).model_dump())
 ```
 
@@ -176,9 +184,11 @@ None.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from keel_lint.index.facts import MODULE
+from keel_lint.jobs.sandbox import PASSED_THROUGH
 from keel_lint.rule import Rule
 
 if TYPE_CHECKING:
@@ -194,6 +204,9 @@ HEAVY = frozenset({
     "sqlalchemy", "tensorflow", "torch", "transformers",
 })  # fmt: skip
 """Libraries that are slow or cannot be imported in the sandbox, and that workflow code has no use for."""
+
+_LIGHT = frozenset(sys.stdlib_module_names) | {name.partition(".")[0] for name in PASSED_THROUGH}
+_DEPTH = 3
 
 REFUSED_AT_IMPORT = frozenset({"httpx", "requests"})
 
@@ -220,7 +233,7 @@ class ImportNotPassedThrough(Rule):
         """Judge the imports of the file when its workflow class is entered."""
         if node is not self.definition.node or not self.may_find(self.definition):
             return
-        passed = {record.start for record in self.definition.jobs.temporal.imports_passed_through(self.definition.path)}
+        passed = self.passed(self.definition.path)
         seen: set[int] = set()
         for record in self.definition.facts.imports:
             at_top = record.scope == MODULE and self.definition.source.span(record.start, record.end).column == 1
@@ -239,8 +252,8 @@ class ImportNotPassedThrough(Rule):
         if not targets:
             return "a heavy library" if top in HEAVY else ""
         temporal = self.definition.jobs.temporal
-        heavy = (target for target in targets if not temporal.is_passed_by_worker(target) and self.has_activities(target))
-        return "a module with activities" if any(heavy) else ""
+        own = [target for target in targets if not temporal.is_passed_by_worker(target) and self.has_activities(target)]
+        return "a module with activities" if any(self.brings_libraries(target, _DEPTH) for target in own) else ""
 
     def modules(self, record: Import) -> list[str]:
         """The modules that a statement imports, by name: `import shop.activities` only says `shop` in the index."""
@@ -257,6 +270,29 @@ class ImportNotPassedThrough(Rule):
         if any(temporal.is_workflow(path, definition) for definition in decorated):
             return False
         return any(temporal.is_activity(path, definition) for definition in decorated)
+
+    def brings_libraries(self, path: str, depth: int) -> bool:
+        """Whether a module of the project imports, at its top, what the sandbox does not pass through by itself."""
+        project = self.definition.project
+        key = ("brings libraries", path, depth)
+        return project.memo(key, lambda: self._brings_libraries(path, depth), False)
+
+    def _brings_libraries(self, path: str, depth: int) -> bool:
+        project = self.definition.project
+        facts = project.try_facts(path)
+        for record in facts.imports if facts is not None else ():
+            if record.scope != MODULE or record.start in self.passed(path):
+                continue
+            target = project.module(record.module, path)
+            if target is None and not record.module.startswith(".") and record.module.partition(".")[0] not in _LIGHT:
+                return True
+            if target is not None and depth and target != path and self.brings_libraries(target, depth - 1):
+                return True
+        return False
+
+    def passed(self, path: str) -> set[int]:
+        """Where the imports of a file that are passed through begin."""
+        return {record.start for record in self.definition.jobs.temporal.imports_passed_through(path)}
 
     def say(self, record: Import, what: str) -> None:
         name = record.module

@@ -139,6 +139,11 @@ def test_a_comment_at_the_helper_cuts_the_path(lint: Lint) -> None:
     assert lint({**files("return now()"), "app/clock.py": clock}, "KEL501") == []
 
 
+def test_what_handles_a_failed_activity_is_workflow_code(lint: Lint) -> None:
+    body = "try:\n    await workflow.execute_activity('a', workflow.now())\nexcept Exception:\n    time.time()\n    now()"
+    assert len(lint(files(body), "KEL501")) == 2
+
+
 # -- configuration and cache ------------------------------------------------------------------------------------------------
 
 
@@ -235,7 +240,7 @@ def test_an_sdk_without_workflow_wait_gets_no_fix(lint: Lint) -> None:
 
 def test_an_import_is_put_under_imports_passed_through(lint: Lint) -> None:
     head = "from app.acts import (\n    one,\n)  # why\n"
-    acts = "from temporalio import activity\n\n\n@activity.defn\ndef one(): ...\n"
+    acts = "import requests\nfrom temporalio import activity\n\n\n@activity.defn\ndef one(): ...\n"
     text = workflow_with("pass", head)
     findings = lint({**files("", acts=acts), "app/wf.py": text}, "KEL514")
     wrapped = "with workflow.unsafe.imports_passed_through():\n    from app.acts import (\n        one,\n    )  # why\n"

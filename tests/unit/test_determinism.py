@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from keel_lint.flow.determinism import Determinism
 
 EFFECTS = {"clock": "time.time()", "randomness": "random.random()", "environment": "os.getenv('X')", "sleep": "time.sleep(1)"}
+MODEL = "from django.db import models\n\nclass Order(models.Model):\n    pass\n\n"
 IMPORTS = "import os\nimport random\nimport time\n"
 
 Place = tuple[int, int]
@@ -167,6 +168,7 @@ def kinds(body: str, trusted: Mapping[str, str] | None = None, **others: str) ->
         "def now(at=None):\n    return at or time.time()\n\ndef f():\n    return now(5)",
         "def now(at=None):\n    if at is None:\n        at = time.time()\n    return at\n\ndef f():\n    return now(at=f)",
         "def f():\n    def inner():\n        time.time()",
+        f"{MODEL}def f():\n    return Order.objects.filter(id=1)",
         "def f():\n    return hash(('a', 'b')) == hash(f), id(f) in {1}",
     ],
 )
@@ -180,11 +182,20 @@ def test_nothing_is_reached(body: str) -> None:
         ("def f():\n    if workflow.in_workflow():\n        return time.time()", "clock"),
         ("def f():\n    if workflow.in_workflow():\n        pass\n    return time.time()", "clock"),
         ("def f():\n    try:\n        return int('1')\n    except ValueError:\n        return datetime.now()", "clock"),
+        (
+            "async def f():\n    try:\n        await g(workflow.now())\n    except ValueError:\n        return time.time()",
+            "clock",
+        ),
+        (
+            "def f():\n    try:\n        workflow.start_activity('a')\n    except ValueError:\n        return time.time()",
+            "clock",
+        ),
         ("def now(at=None):\n    return at or time.time()\n\ndef f():\n    return now()", "clock"),
         (
             "def now(at=None):\n    if at is None:\n        at = time.time()\n    return at\n\ndef f():\n    return now(None)",
             "clock",
         ),
+        ("def g(items):\n    if items:\n        return 1\n    time.time()\n\ndef f():\n    g([])", "clock"),
         ("def f():\n    def inner():\n        time.time()\n    inner()", "clock"),
         ("def f():\n    return os.environ['X']", "environment"),
         ("def f():\n    return 'X' in os.environ", "environment"),
@@ -196,6 +207,7 @@ def test_nothing_is_reached(body: str) -> None:
         ("SEEN = {}\n\ndef f():\n    SEEN['a'] = 1", "state"),
         ("count = 0\n\ndef f():\n    global count\n    count += 1", "state"),
         ("from pathlib import Path\n\ndef f():\n    return Path('a').read_text()", "io"),
+        (f"{MODEL}def f():\n    return Order.objects.filter(id=1).first()", "io"),
         ("from pathlib import Path\n\ndef f(path: Path):\n    return path.read_text()", "io"),
         ("from pathlib import Path\n\ndef f():\n    path = Path('a')\n    return path.exists()", "io"),
     ],

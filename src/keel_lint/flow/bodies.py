@@ -215,7 +215,7 @@ class _Walker:
 
     def try_statement(self, node: Node, body: Body) -> None:
         tried = node.child_by_field_name("body")
-        if tried is None:
+        if tried is None or _all(tried, "await"):
             return
         names = tuple({name for call in _all(tried, "call") if (name := self.dotted(call.child_by_field_name("function")))})
         for clause in node.named_children:

@@ -16,7 +16,15 @@ from keel_lint.flow.calls import Edge
 from keel_lint.flow.reaching import Reached, Reaching
 from keel_lint.flow.unordered import Origin, Unordered
 from keel_lint.index.facts import MODULE
-from keel_lint.jobs.nondeterminism import ENVIRONMENT_VARIABLES, EVERY_CALL, Kind, Reading, is_excused, reading_of
+from keel_lint.jobs.nondeterminism import (
+    ENVIRONMENT_VARIABLES,
+    EVERY_CALL,
+    ORM_QUERIES,
+    Kind,
+    Reading,
+    is_excused,
+    reading_of,
+)
 from keel_lint.jobs.temporal import WORKFLOW
 
 if TYPE_CHECKING:
@@ -26,11 +34,19 @@ if TYPE_CHECKING:
     from keel_lint.flow.calls import Calls
     from keel_lint.flow.canonical import CanonicalNames
     from keel_lint.flow.classes import Place
-    from keel_lint.index.facts import Call, Definition
+    from keel_lint.index.facts import Call, Definition, Parameter
     from keel_lint.jobs import Jobs
 
 IN_WORKFLOW = frozenset({f"{WORKFLOW}.in_workflow", f"{WORKFLOW}.unsafe.in_sandbox"})
 REPLAYING = f"{WORKFLOW}.unsafe.is_replaying"
+ASKS_THE_RUN = IN_WORKFLOW | {
+    REPLAYING,
+    *(
+        f"{WORKFLOW}.{name}"
+        for name in ("info", "instance", "new_random", "now", "random", "time", "time_ns", "uuid4", "uuid7")
+    ),
+}
+"""What raises outside a workflow, and in one never does."""
 _CONTAINERS = frozenset({
     "builtins.dict", "builtins.list", "builtins.set", "collections.Counter", "collections.OrderedDict",
     "collections.defaultdict", "collections.deque",
@@ -155,7 +171,8 @@ class Determinism(Reaching[Effect]):
         for region in self._body(path, position).regions:
             names = [self._tested(path, name, position) for name in region.names]
             if region.raised:
-                is_cut = any(name.startswith(f"{WORKFLOW}.") for name in names)
+                asked = {name for name in names if name.startswith(f"{WORKFLOW}.")}
+                is_cut = bool(asked) and asked <= ASKS_THE_RUN
             elif names[0] == "typing.TYPE_CHECKING":
                 is_cut = region.truth
             else:
@@ -192,23 +209,37 @@ class Determinism(Reaching[Effect]):
         """The parameter that must be missing for what stands at an offset to run."""
         regions = self._body(path, position).regions
         missing = [r.names[0] for r in regions if not r.truth and not r.raised and r.start <= offset < r.end]
-        parameters = {p.name for p in self._project.facts(path).definitions[position].parameters if p.default in {"", "None"}}
-        return next((name for name in missing if name in parameters), "")
+        optional = {p.name for p in self._project.facts(path).definitions[position].parameters if _is_optional(p)}
+        return next((name for name in missing if name in optional), "")
 
     def _called(self, path: str, position: int) -> Iterator[Effect]:
         definition = self._project.facts(path).definitions[position]
         for call in self._calls_of(path, position):
             name = self.name(path, call.callee, call.scope)
             known = self.reading(name) if name else None
-            if known is None or (call.callee.count("()") and self.reading(name.rpartition(".")[0]) is not None):
-                continue
-            kind, reading = known
-            if kind == "identity" and not self._matters(path, definition, call):
-                continue
-            if kind == "declared" and self._calls.called(path, call) is not None:
-                continue  # It is the effect of that function.
-            if not self._is_fixed(path, call, reading):
-                yield Effect(kind, name, reading, path, call.start, call.end)
+            if known is None:
+                yield from self._queried(path, call)
+            elif not (call.callee.count("()") and self.reading(name.rpartition(".")[0]) is not None):
+                yield from self._effect(path, definition, call, name, *known)
+
+    def _effect(
+        self, path: str, definition: Definition, call: Call, name: str, kind: Kind, reading: Reading
+    ) -> Iterator[Effect]:
+        if kind == "identity" and not self._matters(path, definition, call):
+            return
+        if kind == "declared" and self._calls.called(path, call) is not None:
+            return  # It is the effect of that function.
+        if not self._is_fixed(path, call, reading):
+            yield Effect(kind, name, reading, path, call.start, call.end)
+
+    def _queried(self, path: str, call: Call) -> Iterator[Effect]:
+        """A query of a Django model: `Order.objects.filter(...).first()`."""
+        model, found, rest = call.callee.partition(".objects.")
+        if not found or rest.rpartition(".")[2] not in ORM_QUERIES or not model.replace(".", "").isidentifier():
+            return
+        symbol = self._project.resolve(path, model, call.scope)
+        if symbol.definition >= 0 and self._jobs.models.of(symbol) is not None:
+            yield Effect("io", f"{symbol.name}.objects", Reading(), path, call.start, call.end)
 
     def reading(self, name: str) -> tuple[Kind, Reading] | None:
         """What a call of this canonical name does that a replay cannot give back; the configuration goes first."""
@@ -424,6 +455,10 @@ _DOES: dict[Kind, str] = {
     "state": "changes what lives outside the run",
     "order": "has no fixed order",
 }
+
+
+def _is_optional(parameter: Parameter) -> bool:
+    return parameter.default == "None" or "None" in parameter.annotation or "Optional" in parameter.annotation
 
 
 def _evaluated(node: ast.AST | None) -> Iterator[ast.expr]:

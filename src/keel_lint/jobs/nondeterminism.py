@@ -163,9 +163,9 @@ THREADS = Readings(
             "asyncio",
         ),
         **_each(("sync_to_async", "SyncToAsync"), _NO_THREADS, "asgiref.sync"),
-        "anyio.to_thread.run_sync": _NO_THREADS,
-        "starlette.concurrency.run_in_threadpool": _NO_THREADS,
-        "fastapi.concurrency.run_in_threadpool": _NO_THREADS,
+        "anyio.to_thread.run_sync": _ANY,
+        "starlette.concurrency.run_in_threadpool": _ANY,
+        "fastapi.concurrency.run_in_threadpool": _ANY,
     }
 )
 """What starts threads or processes, or keeps them in step."""
@@ -237,6 +237,16 @@ IO = Readings(
     }
 )
 """What reads or writes files, talks to the network or a database, or starts a program."""
+
+ORM_QUERIES = frozenset({
+    f"{prefix}{name}"
+    for prefix in ("", "a")
+    for name in (
+        "aggregate", "bulk_create", "bulk_update", "count", "create", "delete", "earliest", "exists", "explain", "first", "get",
+        "get_or_create", "in_bulk", "last", "latest", "update", "update_or_create",
+    )
+})  # fmt: skip
+"""Methods of a Django manager or queryset that ask the database at once."""
 
 # -- environment ----------------------------------------------------------------------------------------------------------
 
