@@ -174,7 +174,7 @@ class UnserializableReturn(Rule):
     versions = ">=4"
     fix = None
     judges = ("task",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -197,7 +197,7 @@ class ChainResultInjected(Rule):
     versions = ">=3"
     fix = "unsafe"
     judges = ("signature",)
-    proof = "PENDING"
+    proof = "celery"
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)

@@ -157,7 +157,7 @@ class SignatureNeverApplied(Rule):
     versions = ">=3"
     fix = "unsafe"
     judges = ("signature",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -79,7 +79,7 @@ class Crashes(Shows):
 class Hangs(Shows):
     """It leaves a process behind and never ends."""
 
-    deadline = 1.5
+    deadline = 5.0
 
     def play(self, stage: Plain) -> None:
         sleeper = stage.start("sleeper", sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)")
@@ -141,7 +141,7 @@ def test_a_face_that_does_not_is_a_failure(tmp_path: Path, proof: Proof[Any], re
 
 
 def test_a_case_that_hangs_is_killed_with_all_it_started(tmp_path: Path) -> None:
-    with pytest.raises(ProofFailure, match=r"longer than 1\.5 s; seen: \['burnt'\]"):
+    with pytest.raises(ProofFailure, match=r"longer than 5 s; seen: \['burnt'\]"):
         play(Hangs(), "bad", folder_for(Hangs(), tmp_path))
     (pid,) = (tmp_path / "processes").read_text().split()
     states = subprocess.run(["ps", "-o", "stat=", "-p", pid], capture_output=True, text=True, check=False).stdout.split()
