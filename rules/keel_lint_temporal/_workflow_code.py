@@ -19,7 +19,8 @@ from keel_lint.rule import Rule
 if TYPE_CHECKING:
     from keel_lint.finding import Hop
     from keel_lint.fixing import FixBuilder
-    from keel_lint.flow.determinism import Effect, Reached
+    from keel_lint.flow.determinism import Effect
+    from keel_lint.flow.reaching import Reached
     from keel_lint.index.facts import Call
 
 Handler = Literal["run", "query", "validator"]
@@ -51,7 +52,7 @@ class Far:
     where: cst.Call | tuple[int, int]
     place: Place
     passed_through: bool
-    reached: Reached
+    reached: Reached[Effect]
 
 
 class WorkflowCode:
@@ -199,7 +200,7 @@ class WorkflowCode:
         start = self.definition.facts.definitions[position].start if offset < 0 else offset
         return self.definition.fact.start <= start < self.definition.fact.end
 
-    def _is_passed_through(self, reached: Reached) -> bool:
+    def _is_passed_through(self, reached: Reached[Effect]) -> bool:
         """Whether the effect stands in a module from outside the sandbox: what one of these imports is outside, too."""
         files = [*(edge.target[0] for edge in reached.edges), reached.effect.path]
         steps = zip(reached.edges, files, strict=False)

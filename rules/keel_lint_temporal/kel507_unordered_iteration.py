@@ -147,7 +147,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from keel_lint.flow.determinism import Reached
+from keel_lint.flow.reaching import Reached
 from keel_lint_temporal._workflow_code import Place, ReadingRule
 
 if TYPE_CHECKING:

@@ -29,11 +29,12 @@ _DOES_NOT_WAIT = {"queue": ("block", 0), "threading": ("timeout", 0), "multiproc
 
 @dataclass(frozen=True)
 class Block:
-    """A call that blocks. `name` is the canonical name of what is called."""
+    """A call that blocks. `name` is the canonical name of what is called, `scope` the function it stands in."""
 
     kind: Kind
     name: str
     path: str
+    scope: int
     start: int
     end: int
 
@@ -125,7 +126,7 @@ class Blocking(Reaching[Block]):
             name = self._names.of(path, call.callee, call.scope)
             kind = kind_of(name) if name else None
             if kind is not None and not self._returns_at_once(path, call, name):
-                yield Block(kind, name, path, call.start, call.end)
+                yield Block(kind, name, path, position, call.start, call.end)
 
     def _returns_at_once(self, path: str, call: Call, name: str) -> bool:
         """Whether the arguments of a call say that it waits for nothing: `time.sleep(0)`, `queue.get(block=False)`."""
