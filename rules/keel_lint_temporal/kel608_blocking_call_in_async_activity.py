@@ -314,9 +314,9 @@ class BlockingCallInAsyncActivity(Rule):
 
 def _reached(glance: Glance) -> Iterator[tuple[Reached[Block], int]]:
     """The blocking calls that the async activities of a definition reach, each with the activity's position."""
-    blocking = glance.flow.blocking
+    blocking, loop = glance.flow.blocking, glance.flow.event_loop
     for position, fact in enumerate(glance.facts.definitions):
-        if glance.fact.start <= fact.start < glance.fact.end and blocking.is_async_activity(glance.path, position):
+        if glance.fact.start <= fact.start < glance.fact.end and loop.is_async_activity(glance.path, position):
             found = blocking.effects(glance.path, position).values()
             yield from ((reached, position) for reached in sorted(found, key=lambda reached: reached.order))
 

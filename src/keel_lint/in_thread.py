@@ -13,13 +13,27 @@ if TYPE_CHECKING:
 _PLAIN = (cst.Expr, cst.Assign, cst.AnnAssign, cst.Return)
 
 
-def in_thread(definition: Definition, call: cst.Call) -> FixBuilder | None:
-    """An unsafe fix that makes a call in a thread; `None` where its function cannot wait, or does more than keep the value."""
-    if not can_wait(definition, call):
+def in_thread(definition: Definition, call: cst.Call, *, whole: bool = False) -> FixBuilder | None:
+    """An unsafe fix that makes a call in a thread; `None` where its function cannot wait, or does more than keep the value.
+
+    With `whole` what the call is made on, and its arguments, are worked out in the thread, too.
+    """
+    if not can_wait(definition, call) or (whole and _must_stay(definition, call)):
         return None
     fix = definition.fix("Make the call in a thread", "unsafe")
-    fix.hand_over(call, f"await {fix.name('asyncio', call)}.to_thread")
+    thread = f"await {fix.name('asyncio', call)}.to_thread"
+    if whole:
+        start, end = definition.span(call)
+        fix.insert(start, f"{thread}(lambda: ")
+        fix.insert(end, ")")
+    else:
+        fix.hand_over(call, thread)
     return fix
+
+
+def _must_stay(definition: Definition, call: cst.Call) -> bool:
+    """Whether there is something in a call that a lambda cannot hold, or that means something else there."""
+    return any(next(definition.find_all(kind, call), None) is not None for kind in (cst.Await, cst.Yield, cst.NamedExpr))
 
 
 def can_wait(definition: Definition, call: cst.Call) -> bool:
