@@ -36,7 +36,7 @@ FileRow = tuple[int, int, bytes, int]
 
 _T = TypeVar("_T")
 
-_FORMAT = 2
+_FORMAT = 3
 _TABLES = (
     "CREATE TABLE blobs(name BLOB PRIMARY KEY, value BLOB)",
     "CREATE TABLE facts(path BLOB PRIMARY KEY, hash BLOB, value BLOB)",

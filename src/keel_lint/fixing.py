@@ -94,6 +94,22 @@ class FixBuilder:
         """Take `argument` out of `call`. Comments next to it stay."""
         self._calls.setdefault(call, _CallChange()).gone.add(list(call.args).index(argument))
 
+    def hand_over(self, call: cst.Call, to: str) -> None:
+        """Turn `f(a)` into `to(f, a)`. Comments and line breaks between the arguments stay."""
+        start, end = self.definition.span(call)
+        opening = self._inside(call)[0]
+        self.insert(start, f"{to}(")
+        if not call.args:
+            self.replace_span(self.definition.span(call.func)[1], end, ")")
+            return
+        text = self._source.text
+        self.replace_span(opening - 1, opening, "," if text[opening : opening + 1] in {b"\n", b"\r"} else ", ")
+        generator = call.args[0].value
+        if isinstance(generator, cst.GeneratorExp) and not generator.lpar:
+            first, last = self.definition.span(call.args[0])
+            self.insert(first, "(")
+            self.insert(last, ")")
+
     def insert_decorator_arguments(self, decorator: cst.Decorator, text: str) -> None:
         """Add the arguments `text` to a decorator, which need not be a call yet."""
         if isinstance(decorator.decorator, cst.Call):

@@ -111,7 +111,7 @@ def test_it_judges_definitions_that_the_index_marks(info: RuleInfo) -> None:
     """A role that the index never gives would keep the rule silent for ever. What keel says of itself judges none."""
     given = {
         *(of_call(f"x.{name}") for name in ("delay", "s", "start_activity", "execute_workflow", "Celery", "Worker", "crontab")),
-        *(of_call(f"x.{name}") for name in ("on_commit", "RetryPolicy")),
+        *(of_call(f"x.{name}") for name in ("on_commit", "AsyncResult", "RetryPolicy")),
         *(of_decorator(name) for name in ("celery.shared_task", "temporalio.workflow.defn", "temporalio.activity.defn")),
         of_base("celery.Task"),
         of_target("CELERY_TASK_ACKS_LATE"),

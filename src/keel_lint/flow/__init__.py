@@ -9,6 +9,7 @@ from keel_lint.flow.blocking import Blocking
 from keel_lint.flow.calls import Calls
 from keel_lint.flow.canonical import CanonicalNames
 from keel_lint.flow.determinism import Determinism
+from keel_lint.flow.event_loop import EventLoop
 from keel_lint.flow.transactions import Transactions
 
 if TYPE_CHECKING:
@@ -44,7 +45,12 @@ class Flow:
     @cached_property
     def blocking(self) -> Blocking:
         """Which functions stop the thread that they run in, and so the event loop that lives there."""
-        return Blocking(self._jobs, self.calls, self.names)
+        return Blocking(self._jobs.project, self.calls, self.names, self.event_loop)
+
+    @cached_property
+    def event_loop(self) -> EventLoop:
+        """Which calls run in an event loop that others need."""
+        return EventLoop(self._jobs, self.calls, self.names)
 
     def _counts(self, path: str) -> bool:
         """Whether what a module of Django's settings holds is in force in production."""

@@ -10,7 +10,6 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keel_lint.flow.calls import RUN_IN_THREADS
 from keel_lint.flow.reaching import Reached, Reaching
 from keel_lint.jobs.blocking import Kind, kind_of
 
@@ -21,19 +20,21 @@ if TYPE_CHECKING:
     from keel_lint.flow.calls import Calls, Edge
     from keel_lint.flow.canonical import CanonicalNames
     from keel_lint.flow.classes import Place
+    from keel_lint.flow.event_loop import EventLoop
     from keel_lint.index.facts import Call
-    from keel_lint.jobs import Jobs
+    from keel_lint.project import Project
 
 _DOES_NOT_WAIT = {"queue": ("block", 0), "threading": ("timeout", 0), "multiprocessing": ("block", 0)}
 
 
 @dataclass(frozen=True)
 class Block:
-    """A call that blocks. `name` is the canonical name of what is called."""
+    """A call that blocks. `name` is the canonical name of what is called, `scope` the function it stands in."""
 
     kind: Kind
     name: str
     path: str
+    scope: int
     start: int
     end: int
 
@@ -43,18 +44,13 @@ class Blocking(Reaching[Block]):
 
     label = "blocking"
 
-    def __init__(self, jobs: Jobs, calls: Calls, names: CanonicalNames) -> None:
-        super().__init__(jobs.project)
-        self._jobs = jobs
+    def __init__(self, project: Project, calls: Calls, names: CanonicalNames, loop: EventLoop) -> None:
+        super().__init__(project)
+        self._loop = loop
         self._calls = calls
         self._names = names
 
     # -- what is asked ----------------------------------------------------------------------------------------------------
-
-    def is_async_activity(self, path: str, position: int) -> bool:
-        """Whether a function is an activity that runs in the event loop of its worker."""
-        definition = self._project.facts(path).definitions[position]
-        return definition.kind == "function" and definition.is_async and self._jobs.temporal.is_activity(path, definition)
 
     def activities(self, reached: Reached[Block]) -> tuple[Place, ...]:
         """The async activities that reach a blocking call, in the order of their places."""
@@ -67,9 +63,9 @@ class Blocking(Reaching[Block]):
                 above = (edge.path, edge.scope)
                 if edge.scope >= 0 and above not in seen and self._follows(edge):
                     seen.add(above)
-                    if not self.is_async_activity(*above):
+                    if not self._loop.is_async_activity(*above):
                         waiting.append(above)
-        found = (place for place in seen if self.is_async_activity(*place))
+        found = (place for place in seen if self._loop.is_async_activity(*place))
         return tuple(sorted(place for place in found if self.sort(block) in self.effects(*place)))
 
     def hops(self, reached: Reached[Block]) -> tuple[Hop, ...]:
@@ -100,22 +96,7 @@ class Blocking(Reaching[Block]):
 
     def _follows(self, edge: Edge) -> bool:
         """Whether a call runs its target in the same thread, and what that does is not said of the target itself."""
-        return edge.how in {"call", "passed"} and not self.is_async_activity(*edge.target) and not self._runs_elsewhere(edge)
-
-    def _runs_elsewhere(self, edge: Edge) -> bool:
-        """Whether a decorator takes a plain function to a thread: it is one of those that do, or the call is awaited."""
-        path, position = edge.target
-        definition = self._project.facts(path).definitions[position]
-        if not definition.decorators:
-            return False
-        names = {self._project.resolve(path, d.callee, definition.parent).name for d in definition.decorators if d.callee}
-        if not names.isdisjoint(RUN_IN_THREADS):
-            return True
-        return not definition.is_async and self._is_awaited(edge)
-
-    def _is_awaited(self, edge: Edge) -> bool:
-        calls = self._project.facts(edge.path).calls
-        return any(call.awaited for call in calls if (call.start, call.end) == (edge.start, edge.end))
+        return self._loop.stays_in_thread(edge) and not self._loop.is_async_activity(*edge.target)
 
     def _own(self, path: str, position: int) -> Iterator[Block]:
         for call in self._project.facts(path).calls:
@@ -125,7 +106,7 @@ class Blocking(Reaching[Block]):
             name = self._names.of(path, call.callee, call.scope)
             kind = kind_of(name) if name else None
             if kind is not None and not self._returns_at_once(path, call, name):
-                yield Block(kind, name, path, call.start, call.end)
+                yield Block(kind, name, path, position, call.start, call.end)
 
     def _returns_at_once(self, path: str, call: Call, name: str) -> bool:
         """Whether the arguments of a call say that it waits for nothing: `time.sleep(0)`, `queue.get(block=False)`."""

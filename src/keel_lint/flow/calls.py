@@ -30,8 +30,8 @@ RUN_IT_HERE = frozenset({
 """What runs, in the same thread and before it ends or a little later, a function that it is given first."""
 
 RUN_IN_THREADS = frozenset({
-    "anyio.to_thread.run_sync", "asgiref.sync.sync_to_async", "asyncio.to_thread", "fastapi.concurrency.run_in_threadpool",
-    "starlette.concurrency.run_in_threadpool", "threading.Thread", "threading.Timer",
+    "anyio.to_thread.run_sync", "asgiref.sync.sync_to_async", "asyncio.to_thread", "channels.db.database_sync_to_async",
+    "fastapi.concurrency.run_in_threadpool", "starlette.concurrency.run_in_threadpool", "threading.Thread", "threading.Timer",
 })  # fmt: skip
 """What runs a function that it is given in another thread."""
 

@@ -48,6 +48,7 @@ _TABLES: dict[Kind, Iterable[str]] = {
     ),
     "database": (
         *_in("psycopg", "connect", "Connection.connect"),
+        *_in("psycopg_pool.ConnectionPool", "connection", "getconn"),
         *_in("psycopg2", "connect"),
         *_in("pymysql", "connect"),
         *_in("MySQLdb", "connect"),
@@ -89,21 +90,23 @@ _ASKS = (
     r"cancel|capture|confirm|count|create|delete|delete_many|delete_one|fetch|find_one|find_one_and_update|generate|insert_many"
     r"|insert_one|list|modify|parse|pay|refund|replace_one|retrieve|search|send|update|update_many|update_one"
 )
+_AWS = r"boto3(?:\.Session|\.session\.Session)?"
 _CLIENTS: tuple[re.Pattern[str], ...] = (
     # What a client of AWS can do is made from data: all but these asks the service.
     re.compile(
-        r"(?:boto3|boto3\.Session|boto3\.session\.Session)\.(?:client|resource)\.(?:[\w.]+\.)?"
-        r"(?!can_paginate$|close$|generate_|get_available_|get_paginator$|get_waiter$)[a-z]\w*"
+        rf"{_AWS}\.client\.(?:get_paginator\.paginate\.\w+|get_waiter\.wait"
+        r"|(?!can_paginate$|close$|generate_|get_paginator$|get_waiter$)[a-z]\w*)"
     ),
-    re.compile(r"(?:boto3|boto3\.Session|boto3\.session\.Session)\.client\.(?:get_paginator\.paginate\.\w+|get_waiter\.wait)"),
+    re.compile(rf"{_AWS}\.resource\.[A-Z]\w*\.(?!batch_writer$)[a-z]\w*"),
     re.compile(rf"(?:openai\.(?:Azure)?OpenAI|anthropic\.Anthropic\w*)\.[\w.]+\.(?:{_ASKS}|content|count_tokens|stream)"),
     re.compile(rf"stripe\.(?!Webhook\b|error\b)(?:\w+\.)+(?:{_ASKS}|del_|finalize_invoice|void_invoice)"),
     re.compile(rf"twilio\.rest\.Client\.[\w.]+\.(?:{_ASKS})"),
     re.compile(r"slack_sdk\.(?:web\.)?(?:client\.)?WebClient\.(?:api_call|[a-z]+_[a-zA-Z_]+)"),
     re.compile(r"(?:slack_sdk\.webhook\.)?(?:client\.)?WebhookClient\.send(?:_dict)?"),
-    re.compile(rf"pymongo\.(?:mongo_client\.)?MongoClient\.[\w.]+\.(?:{_ASKS}|aggregate|count_documents|distinct|find)"),
-    re.compile(r"elasticsearch\.Elasticsearch\.(?:[\w.]+\.)?(?!close$|options$)[a-z]\w*"),
-    re.compile(r"opensearchpy\.OpenSearch\.(?:[\w.]+\.)?(?!close$)[a-z]\w*"),
+    re.compile(rf"pymongo\.(?:mongo_client\.)?MongoClient\.[\w.]+\.(?:{_ASKS}|aggregate|count_documents|distinct)"),
+    re.compile(
+        r"(?:elasticsearch\.Elasticsearch|opensearchpy\.OpenSearch)\.(?:(?:cluster|indices)\.)?(?!close$|options$)[a-z]\w*"
+    ),
     re.compile(
         r"google\.cloud\.storage\.Client\.(?:[\w.]+\.)?"
         r"(?:copy_blob|create_bucket|delete|download_\w+|exists|get_blob|get_bucket|list_blobs|list_buckets|upload_\w+)"
