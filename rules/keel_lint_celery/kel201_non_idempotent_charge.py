@@ -220,7 +220,7 @@ if TYPE_CHECKING:
 _FRESH = re.compile(
     r"uuid\.uuid[14]|secrets\.\w+|random\.\w+|os\.urandom|time\.\w+|datetime\.datetime\.(?:now|utcnow)|.*timezone\.now"
 )
-_PAYING = re.compile(r"pay|charge|refund|capture|transfer|sale|credit", re.IGNORECASE)
+_PAYING = re.compile(r"pay(?!load)|charge|refund|capture|transfer|sale|credit", re.IGNORECASE)
 _KEY_WORD = re.compile(r"idempot", re.IGNORECASE)
 _NAMES_PAYMENT = re.compile(r"(?:payment|charge|refund|payout|transfer|transaction|operation|request)_id|idempotency_key")
 
