@@ -152,7 +152,7 @@ from typing import TYPE_CHECKING
 
 from keel_lint.finding import Hop
 from keel_lint.index.roles import DISPATCHES, SIGNATURES
-from keel_lint.jobs.messages import Message, message_of
+from keel_lint.jobs.messages import Message, counted, dispatch_of, message_of
 from keel_lint.jobs.signatures import is_typed, misfit, parameters_of, shown
 from keel_lint.rule import Rule
 from keel_lint_celery._code import OPTIONS
@@ -161,6 +161,7 @@ if TYPE_CHECKING:
     import libcst as cst
 
     from keel_lint.glance import Glance
+    from keel_lint.index.facts import Call
     from keel_lint.jobs.tasks import Task
 
 _SPELLED_OUT = frozenset({"delay", "delay_on_commit"})
@@ -179,8 +180,10 @@ class SignatureMismatch(Rule):
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
-        """Whether the definition dispatches a task."""
-        return any(call.callee.rpartition(".")[2] in DISPATCHES | SIGNATURES for call in glance.calls)
+        """Whether a call of the definition sends a task what it does not take, as far as the index tells."""
+        return any(
+            _may_misfit(glance, call) for call in glance.calls if call.callee.rpartition(".")[2] in DISPATCHES | SIGNATURES
+        )
 
     def visit_Call(self, node: cst.Call) -> None:
         """Bind the arguments of a dispatch or signature."""
@@ -190,17 +193,14 @@ class SignatureMismatch(Rule):
         task = message.dispatch.task if message.method != "send_task" else self._named(node)
         if task is None:
             return
-        at_once = message.method != "send_task" and is_typed(self.definition.jobs, task)
-        parameters = parameters_of(self.definition.jobs, task, at_once=at_once)
-        if parameters is None:
-            return
         keywords = [one.keyword for one in message.passed if one.keyword]
         if message.method in _SPELLED_OUT and not OPTIONS.isdisjoint(keywords):
             return  # KEL114 says so, and has a fix
-        reason = misfit(parameters, len(message.passed) - len(keywords), keywords, partial=message.method == "s")
-        if reason is not None:
+        found = _misfit(self.definition, task, message.method, len(message.passed) - len(keywords), keywords)
+        if found is not None:
+            does, at_once = found
             then = "Celery raises TypeError" if at_once else "the worker fails with TypeError"
-            self._say(node, message, task, f"`{shown(task.definition.name, parameters)}` {reason}, so {then}")
+            self._say(node, message, task, f"{does}, so {then}")
 
     def _is_called_here(self, message: Message, node: cst.Call) -> bool:
         """Whether the arguments are those of the call itself, and not of a `partial` that may get more."""
@@ -220,3 +220,23 @@ class SignatureMismatch(Rule):
         project = self.definition.project
         span = project.source(task.path).span(*task.definition.name_span)
         return Hop(project.absolute(task.path), span, f"`{task.definition.name}` is defined here")
+
+
+def _may_misfit(glance: Glance, call: Call) -> bool:
+    if call.callee.rpartition(".")[2] not in DISPATCHES | SIGNATURES:
+        return False
+    dispatch = dispatch_of(glance, call)
+    if dispatch is None or dispatch.method == "send_task":
+        return dispatch is not None
+    sent = counted(call)
+    return dispatch.task is not None and sent is not None and _misfit(glance, dispatch.task, dispatch.method, *sent) is not None
+
+
+def _misfit(where: Glance, task: Task, method: str, positional: int, keywords: list[str]) -> tuple[str, bool] | None:
+    """Why the arguments of a call do not fit, and whether Celery looks at once; `None` where they do, or may."""
+    at_once = method != "send_task" and is_typed(where.jobs, task)
+    parameters = parameters_of(where.jobs, task, at_once=at_once)
+    reason = misfit(parameters, positional, keywords, partial=method == "s") if parameters is not None else None
+    if parameters is None or reason is None:
+        return None
+    return f"`{shown(task.definition.name, parameters)}` {reason}", at_once

@@ -154,10 +154,12 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from keel_lint.rule import Rule
+from keel_lint_celery._code import task_decorator
 
 if TYPE_CHECKING:
     from keel_lint.fixing import FixBuilder
     from keel_lint.glance import Glance
+    from keel_lint.jobs import Jobs
     from keel_lint.jobs.tasks import Option, Task
 
 _DEFAULT_DELAY = 180
@@ -189,11 +191,13 @@ class MissingBackoff(Rule):
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
-        """Whether the definition speaks of retries, or inherits them."""
+        """Whether the definition speaks of retries, or inherits them, and their delay is not known to grow."""
         tasks = glance.jobs.tasks
         task = tasks.at(glance.path, glance.position) or tasks.as_base(glance.path, glance.position)
         retries = any(call.callee.endswith("retry") for call in glance.calls)
-        return task is not None and (retries or tasks.option(task, "autoretry_for") is not None)
+        if task is None or not (retries or tasks.option(task, "autoretry_for") is not None):
+            return False
+        return not _backs_off(glance.jobs, task)
 
     @cached_property
     def _task(self) -> Task | None:
@@ -207,7 +211,11 @@ class MissingBackoff(Rule):
         retries_on = self._option("autoretry_for")
         if task is None or retries_on is None or retries_on.value in _NO_EXCEPTIONS or not self._is_here(task, retries_on):
             return
-        if self._backs_off(task) or self._is_single(self._option("max_retries")) or _is_own_affair(retries_on.text):
+        if (
+            _backs_off(self.definition.jobs, task)
+            or self._is_single(self._option("max_retries"))
+            or _is_own_affair(retries_on.text)
+        ):
             return
         delay = self._autoretry_delay(task)
         if delay is None or self._outlasts(delay):
@@ -223,7 +231,7 @@ class MissingBackoff(Rule):
         task = self._task
         if task is None or not self._is_retry(node) or not self._is_after_error(node):
             return
-        if self._backs_off(task) or self.definition.jobs.tasks.overriding(task, "retry") is not None:
+        if _backs_off(self.definition.jobs, task) or self.definition.jobs.tasks.overriding(task, "retry") is not None:
             return
         given = {argument.keyword.value: argument for argument in node.args if argument.keyword is not None}
         if any(argument.star for argument in node.args) or "eta" in given or self._is_single_call(given.get("max_retries")):
@@ -247,13 +255,6 @@ class MissingBackoff(Rule):
         """Whether an option is given in the definition itself; one that is inherited is judged where it stands."""
         here = self.definition.fact
         return option.path == task.path and here.start <= option.start < here.end
-
-    def _backs_off(self, task: Task) -> bool:
-        """Whether the delay grows, or may."""
-        backoff = self._option("retry_backoff")
-        if backoff is not None:
-            return backoff.value not in _NO_BACKOFF
-        return self.definition.jobs.tasks.is_opaque(task)
 
     def _is_single(self, option: Option | None) -> bool:
         return option is not None and isinstance(option.value, int) and option.value <= 1
@@ -341,12 +342,7 @@ class MissingBackoff(Rule):
         return int(delay) if 1 <= delay < _DELIBERATE else _FIRST_DELAY
 
     def _fix(self, task: Task, delay: float) -> FixBuilder | None:
-        node = self.definition.node
-        if not isinstance(node, cst.FunctionDef) or task.decorator is None:
-            return None
-        made = (task.decorator.start, task.decorator.end)
-        starts = ((one, self.definition.span(one.decorator)[0]) for one in node.decorators)
-        decorator = next((one for one, start in starts if made[0] <= start < made[1]), None)
+        decorator = task_decorator(self.definition, task)
         if decorator is None or not isinstance(decorator.decorator, cst.Call):
             return None
         builder = self.definition.fix("Let the delay grow", "unsafe")
@@ -374,6 +370,12 @@ class MissingBackoff(Rule):
         else:
             builder.replace(countdown.value, self._countdown(delay, owner))
         return builder
+
+
+def _backs_off(jobs: Jobs, task: Task) -> bool:
+    """Whether the delay grows, or may."""
+    backoff = jobs.tasks.option(task, "retry_backoff")
+    return backoff.value not in _NO_BACKOFF if backoff is not None else jobs.tasks.is_opaque(task)
 
 
 def _short(value: object) -> float | None:

@@ -124,7 +124,8 @@ from keel_lint_celery._code import task_decorator
 if TYPE_CHECKING:
     from keel_lint.fixing import FixBuilder
     from keel_lint.glance import Glance
-    from keel_lint.project import Symbol
+    from keel_lint.index.facts import Decorator
+    from keel_lint.project import Project, Symbol
 
 _WRAPS = frozenset({
     "asgiref.sync.async_to_sync", "asgiref.sync.sync_to_async", "django.db.transaction.atomic",
@@ -147,53 +148,23 @@ class DecoratorAboveTask(Rule):
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
-        """Whether the task has several decorators."""
-        return len(glance.fact.decorators) > 1
+        """Whether a decorator above the one that makes the task puts another function in its place."""
+        return _wrapping(glance) is not None
 
     def finish(self) -> None:
         """Judge what stands above the task decorator."""
         made = task_decorator(self.definition, self.definition.task)
         node = self.definition.node
-        if made is None or not isinstance(node, cst.FunctionDef):
+        at = _wrapping(self.definition)
+        if made is None or at is None or not isinstance(node, cst.FunctionDef):
             return
-        above = list(node.decorators[: list(node.decorators).index(made)])
-        wrapping = next((one for one in above if self._wraps(one)), None)
-        if wrapping is None:
-            return
+        wrapping, above = node.decorators[at], list(node.decorators[: list(node.decorators).index(made)])
         name = self.definition.code(wrapping.decorator).partition("(")[0]
         message = (
             f"`@{name}` stands above the task decorator: a worker runs the task without it, and `{node.name.value}.delay` "
             f"raises AttributeError, 'function' object has no attribute 'delay'; put `@{name}` below"
         )
         self.report(made.decorator, message, fix=self._fix(above, made) if wrapping is above[-1] else None)
-
-    def _wraps(self, decorator: cst.Decorator) -> bool:
-        """Whether a decorator puts another function in the place of the one that it gets."""
-        expression = decorator.decorator
-        is_called = isinstance(expression, cst.Call)
-        target = expression.func if isinstance(expression, cst.Call) else expression
-        if self.definition.name(target) in _WRAPS:
-            return True
-        definition = self.definition
-        symbol = definition.project.resolve(definition.path, definition.code(target), definition.fact.parent)
-        return symbol.state == "internal" and symbol.definition >= 0 and self._returns_nested(symbol, 2 if is_called else 1)
-
-    def _returns_nested(self, symbol: Symbol, levels: int) -> bool:
-        """Whether a function returns one that it defines, and that one, at the second level, again one."""
-        project = self.definition.project
-        definitions = project.facts(symbol.path).definitions
-        if definitions[symbol.definition].kind != "function":
-            return False
-        owners = [symbol.definition]
-        for _ in range(levels):
-            owners = [at for owner in owners for at in self._returned(symbol.path, owner)]
-        return bool(owners)
-
-    def _returned(self, path: str, owner: int) -> list[int]:
-        definitions = self.definition.project.facts(path).definitions
-        text = self.definition.project.source(path).slice(definitions[owner].start, definitions[owner].end)
-        nested = [(at, one) for at, one in enumerate(definitions) if one.parent == owner and one.kind == "function"]
-        return [at for at, one in nested if re.search(rf"\breturn {re.escape(one.name)}\s*$", text, re.MULTILINE)]
 
     def _fix(self, above: list[cst.Decorator], made: cst.Decorator) -> FixBuilder | None:
         """The lowest of the decorators above changes places with the task decorator."""
@@ -206,3 +177,38 @@ class DecoratorAboveTask(Rule):
         builder.replace_span(*upper, second)
         builder.replace_span(*lower, first)
         return builder
+
+
+def _wrapping(glance: Glance) -> int | None:
+    """Which decorator is the first above the task decorator that puts another function in the place of the one that it gets."""
+    decorators = glance.fact.decorators
+    task = glance.jobs.tasks.at(glance.path, glance.position) if len(decorators) > 1 else None
+    if task is None or task.decorator not in decorators:
+        return None
+    above = decorators[: decorators.index(task.decorator)]
+    return next((at for at, one in enumerate(above) if _wraps(glance, one)), None)
+
+
+def _wraps(glance: Glance, decorator: Decorator) -> bool:
+    symbol = glance.project.resolve(glance.path, decorator.callee, glance.fact.parent)
+    if symbol.name in _WRAPS and symbol.state != "local":
+        return True
+    levels = 1 if decorator.arguments is None else 2
+    return symbol.state == "internal" and symbol.definition >= 0 and _returns_nested(glance.project, symbol, levels)
+
+
+def _returns_nested(project: Project, symbol: Symbol, levels: int) -> bool:
+    """Whether a function returns one that it defines, and that one, at the second level, again one."""
+    if project.facts(symbol.path).definitions[symbol.definition].kind != "function":
+        return False
+    owners = [symbol.definition]
+    for _ in range(levels):
+        owners = [at for owner in owners for at in _returned(project, symbol.path, owner)]
+    return bool(owners)
+
+
+def _returned(project: Project, path: str, owner: int) -> list[int]:
+    definitions = project.facts(path).definitions
+    text = project.source(path).slice(definitions[owner].start, definitions[owner].end)
+    nested = [(at, one) for at, one in enumerate(definitions) if one.parent == owner and one.kind == "function"]
+    return [at for at, one in nested if re.search(rf"\breturn {re.escape(one.name)}\s*$", text, re.MULTILINE)]

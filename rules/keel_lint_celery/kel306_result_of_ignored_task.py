@@ -128,6 +128,7 @@ from keel_lint_celery._results import WAITING, made_by
 
 if TYPE_CHECKING:
     from keel_lint.glance import Glance
+    from keel_lint.index.facts import Call
     from keel_lint.jobs.dispatches import Dispatch
 
 _READ = WAITING | {"result"}
@@ -147,9 +148,9 @@ class ResultOfIgnoredTask(Rule):
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
-        """Whether the definition reads any result."""
+        """Whether the definition reads any result, and publishes a task whose result may be ignored."""
         text = glance.text
-        return any(f".{name}".encode() in text for name in _READ)
+        return any(f".{name}".encode() in text for name in _READ) and any(_may_ignore(glance, call) for call in glance.calls)
 
     def visit_Attribute(self, node: cst.Attribute) -> None:
         """Judge what may read a result."""
@@ -178,3 +179,11 @@ class ResultOfIgnoredTask(Rule):
             return self.definition.value(own.value) is True
         option = self.definition.jobs.tasks.option(task, "ignore_result")
         return option is not None and option.value is True
+
+
+def _may_ignore(glance: Glance, call: Call) -> bool:
+    dispatch = glance.jobs.dispatches.of(glance.path, call)
+    if dispatch is None or dispatch.task is None:
+        return False
+    option = glance.jobs.tasks.option(dispatch.task, "ignore_result")
+    return (option is not None and option.value is True) or any(one.keyword == "ignore_result" for one in call.arguments)

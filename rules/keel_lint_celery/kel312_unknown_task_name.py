@@ -165,6 +165,7 @@ None.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from keel_lint.finding import Hop
@@ -175,13 +176,14 @@ if TYPE_CHECKING:
     import libcst as cst
 
     from keel_lint.glance import Glance
+    from keel_lint.index.facts import Call
     from keel_lint.jobs.names import Missing
 
 _BY_PATTERN = frozenset({"task_annotations", "task_routes"})
 _SIGNATURES = frozenset({"celery.canvas.signature", "celery.canvas.subtask", "celery.signature", "celery.subtask"})
 _ARE_METHODS = frozenset({"send_task", "signature", "subtask"})
 _IGNORED = "the worker logs `Received unregistered task of type` and throws the message away"
-_WORDS = (b"task", b"ROUTES", b"ANNOTATIONS")
+_KEYED = re.compile(rb"routes|annotations", re.IGNORECASE)
 
 
 class UnknownTaskName(Rule):
@@ -198,8 +200,10 @@ class UnknownTaskName(Rule):
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
         """Whether the definition may write the name of a task, and there are tasks whose names are known."""
-        may_name = "signature" in glance.fact.roles or any(word in glance.text for word in _WORDS)
-        return may_name and bool(glance.jobs.names.given.named)
+        text = glance.text
+        is_entry = b"task" in text and b"schedule" in text
+        may_name = is_entry or _KEYED.search(text) or any(_may_take_a_name(glance, call) for call in glance.calls)
+        return bool(may_name) and bool(glance.jobs.names.given.named)
 
     def finish(self) -> None:
         """Judge beat's entries, and the keys of routes and annotations."""
@@ -245,6 +249,14 @@ class UnknownTaskName(Rule):
             return ()
         span = project.source(task.path).span(*task.definition.name_span)
         return (Hop(project.absolute(task.path), span, f"`{missing.nearest[0]}` is defined here"),)
+
+
+def _may_take_a_name(glance: Glance, call: Call) -> bool:
+    """Whether a call may be `send_task` or `signature`; one by another name stands where that is imported."""
+    if call.callee.rpartition(".")[2] in _ARE_METHODS:
+        return True
+    names = (record for record in glance.facts.imports if record.name == call.callee)
+    return any(record.attribute in _ARE_METHODS for record in names)
 
 
 def _said(missing: Missing) -> str:

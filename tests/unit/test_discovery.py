@@ -329,7 +329,9 @@ def test_paths_are_grouped_by_project(tmp_path: Path) -> None:
 # -- What a file is --
 
 
-@pytest.mark.parametrize("path", ["tests/a.py", "x/tests/y/a.py", "x/test_a.py", "a_test.py", "x/conftest.py", "shop/tests.py"])
+@pytest.mark.parametrize(
+    "path", ["tests/a.py", "x/tests/y/a.py", "x/test_a.py", "a_test.py", "x/conftest.py", "shop/tests.py", ".ci/a.py"]
+)
 def test_test_code_is_known_by_its_path(path: str) -> None:
     assert discovery.is_test_code(path)
 

@@ -41,8 +41,8 @@ _CALL_ROLES: dict[str, str] = {
 KEPT_ARGUMENTS = frozenset({
     *_CALL_ROLES, *TASK_DECORATORS, "RunPython", "Thread", "Timer", "add_defaults", "async_to_sync", "atomic",
     "autodiscover_tasks", "begin", "connect", "database_sync_to_async", "from_mapping", "include", "on_commit", "partial",
-    "path", "re_path", "register", "register_task", "run_in_executor", "run_in_threadpool", "run_sync", "submit", "sync_to_async",
-    "to_thread", "update", "url",
+    "path", "re_path", "register", "register_task", "run_in_executor", "run_in_threadpool", "run_sync", "submit",
+    "sync_to_async", "to_thread", "update", "url",
 })  # fmt: skip
 """Calls whose arguments the index keeps as text."""
 

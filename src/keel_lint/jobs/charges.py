@@ -34,7 +34,7 @@ IS_GUARDED = "the code looks first whether the money has moved already"
 _FRESH = re.compile(
     r"uuid\.uuid[14]|secrets\.\w+|random\.\w+|os\.urandom|time\.\w+|datetime\.datetime\.(?:now|utcnow)|.*timezone\.now"
 )
-_PAYING = re.compile(r"pay|charge|refund|capture|transfer|sale|credit", re.IGNORECASE)
+_PAYING = re.compile(r"pay(?!load)|charge|refund|capture|transfer|sale|credit", re.IGNORECASE)
 _KEY_WORD = re.compile(r"idempot", re.IGNORECASE)
 
 

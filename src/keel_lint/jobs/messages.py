@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,23 +10,30 @@ from typing import TYPE_CHECKING
 import libcst as cst
 import msgspec
 
+from keel_lint.index.facts import MODULE
 from keel_lint.index.roles import DISPATCHES, SIGNATURES
 from keel_lint.jobs.dispatches import Dispatch
 from keel_lint.jobs.values import UNKNOWN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from keel_lint.definition import Definition
     from keel_lint.glance import Glance
-    from keel_lint.index.facts import Call
+    from keel_lint.index.facts import Argument, Call
 
 _SPELLED_OUT = frozenset({"delay", "delay_on_commit", "s", "si"})
 _IN_CONTAINERS = frozenset({"apply_async", "apply_async_on_commit", "send_task", "signature", "subtask"})
 _SENDING = _SPELLED_OUT | _IN_CONTAINERS | {"partial"}
-_MESSAGE_OPTIONS = frozenset({"countdown", "eta", "expires", "queue", "priority", "task_id", "routing_key", "MessageGroupId"})
+_CARRYING = frozenset({"", "args", "kwargs"})
 _PARTIAL = "functools.partial"
 _HARMLESS = re.compile(
     r"""[\[({]?\s*(?:(?:\w+=|["']\w+["']\s*:)?\s*(?:-?\d[\d_.]*|(["']).*?\1|True|False|None|[\w.]+\.(?:pk|id|uuid))\s*,?\s*)*[\])}]?"""
 )
+_OF_A_NAME = re.compile(r"([A-Za-z_]\w*)(?:\.\w+|\[-?\w+\])*")
+_MEANINGFUL = frozenset({"cls", "instance", "request", "self"})
+"""Parameters that may be taken for something by their name alone."""
+_PLAIN_TYPE = re.compile(r"[\"']?(?:(?:\w+\.)?(?:Optional|UUID)|bool|dict|float|int|list|str|None|[\[\], |])*[\"']?")
 
 
 @dataclass(frozen=True)
@@ -53,14 +61,74 @@ class Message:
 
 
 def sends_more_than_keys(glance: Glance) -> bool:
-    """Whether a call of the definition may send anything but keys and constants."""
-    return any(
-        not _HARMLESS.fullmatch(argument.text)
-        for call in glance.calls
-        if call.callee.rpartition(".")[2] in _SENDING
-        for argument in call.arguments
-        if argument.keyword not in _MESSAGE_OPTIONS or call.callee.rpartition(".")[2] in _SPELLED_OUT
+    """Whether a call of the definition may send anything but keys, constants and parameters that may hold anything.
+
+    It is answered from the index: most definitions that dispatch send nothing else, and need not be parsed.
+    """
+    key = ("sends more than keys", glance.path, glance.position)
+    return glance.project.memo(key, lambda: any(_sends_more(glance, call) for call in glance.calls), recursive=False)
+
+
+def _sends_more(glance: Glance, call: Call) -> bool:
+    method = call.callee.rpartition(".")[2]
+    if method not in _SENDING or all(_is_harmless(glance, call, one.text) for one in _sent(method, call.arguments)):
+        return False
+    return method == "partial" or dispatch_of(glance, call) is not None
+
+
+def _sent(method: str, arguments: tuple[Argument, ...]) -> Sequence[Argument]:
+    """The arguments of a call that may hold arguments for the task."""
+    if method == "partial":
+        return arguments[1:] if arguments and arguments[0].text.rpartition(".")[2] in DISPATCHES else ()
+    return [one for one in arguments if one.keyword in _CARRYING] if method in _IN_CONTAINERS else arguments
+
+
+def _is_harmless(glance: Glance, call: Call, text: str) -> bool:
+    """Whether an argument is a key or constant, or a parameter, or a part of one, of which nothing says what it holds."""
+    if _HARMLESS.fullmatch(text):
+        return True
+    name = _OF_A_NAME.fullmatch(text)
+    if name is None or name[1] in _MEANINGFUL:
+        return False
+    annotation = _annotation(glance, call.scope, name[1])
+    is_plain = annotation is not None and _PLAIN_TYPE.fullmatch(annotation) is not None
+    return is_plain and not _is_bound_again(glance.text, name[1])
+
+
+def _annotation(glance: Glance, scope: int, name: str) -> str | None:
+    """The annotation of the parameter that a name is in a scope; `None` where it is none."""
+    while scope != MODULE:
+        definition = glance.facts.definitions[scope]
+        found = next((one for one in definition.parameters if one.name == name), None)
+        if found is not None:
+            return found.annotation
+        scope = definition.parent
+    return None
+
+
+def _is_bound_again(text: bytes, name: str) -> bool:
+    """Whether an assignment, loop, `with` or `except` anywhere in the text may bind a name; rather once too often."""
+    what = re.escape(name)
+    binds = (
+        rf"\b{what}\b[^=\n]*=(?!=)|[(\[][^()\[\]=]*\b{what}\b[^()\[\]=]*[)\]]\s*=(?!=)"
+        rf"|\bas\s+{what}\b|\bfor\s(?:(?!\bin\b)[^:])*?\b{what}\b"
     )
+    return re.search(binds.encode(), text) is not None
+
+
+def counted(call: Call) -> tuple[int, list[str]] | None:
+    """How many arguments a call sends by position, and which by keyword, by the index; `None` where not all is seen."""
+    method = call.callee.rpartition(".")[2]
+    arguments = call.arguments[1:] if method == "send_task" else call.arguments
+    if any(one.keyword in {"*", "**"} for one in arguments):
+        return None
+    if method in _SPELLED_OUT:
+        return sum(not one.keyword for one in arguments), [one.keyword for one in arguments if one.keyword]
+    plain = [one.text for one in arguments if not one.keyword]
+    named = {one.keyword: one.text for one in arguments}
+    count = _count(named.get("args", plain[0] if plain else "None"))
+    keys = _keys(named.get("kwargs", plain[1] if len(plain) > 1 else "None"))
+    return (count, keys) if count is not None and keys is not None else None
 
 
 def message_of(definition: Definition, node: cst.Call) -> Message | None:
@@ -82,13 +150,13 @@ def message_of(definition: Definition, node: cst.Call) -> Message | None:
     return _read(later, list(node.args[1:])) if later is not None else None
 
 
-def dispatch_of(definition: Definition, fact: Call) -> Dispatch | None:
+def dispatch_of(where: Glance, fact: Call) -> Dispatch | None:
     """The dispatch that a call is, or the signature of a task of the project."""
     target, _, method = fact.callee.rpartition(".")
     if method not in SIGNATURES:
-        return definition.jobs.dispatches.of(definition.path, fact)
-    symbol = definition.project.resolve(definition.path, target, fact.scope) if target else None
-    task = definition.jobs.tasks.of(symbol) if symbol is not None else None
+        return where.jobs.dispatches.of(where.path, fact)
+    symbol = where.project.resolve(where.path, target, fact.scope) if target else None
+    task = where.jobs.tasks.of(symbol) if symbol is not None else None
     return Dispatch(fact, method, target, task) if task is not None else None
 
 
@@ -172,3 +240,31 @@ def _items(node: cst.BaseExpression | None) -> tuple[list[Passed], bool]:
         if isinstance(element, cst.DictElement) and isinstance(element.key, cst.SimpleString)
     ]
     return passed, len(passed) == len(node.elements)
+
+
+def _count(text: str) -> int | None:
+    """How many elements a display of a tuple or list has, which is given as source."""
+    node = _expression(text)
+    if isinstance(node, (ast.Tuple, ast.List)):
+        return None if any(isinstance(one, ast.Starred) for one in node.elts) else len(node.elts)
+    return 0 if isinstance(node, ast.Constant) and node.value is None else None
+
+
+def _keys(text: str) -> list[str] | None:
+    """The keys of a display of a dict, or of `dict(...)`, which is given as source."""
+    node = _expression(text)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict" and not node.args:
+        found: list[object] = [one.arg for one in node.keywords]
+    elif isinstance(node, ast.Dict):
+        found = [one.value if isinstance(one, ast.Constant) else None for one in node.keys]
+    else:
+        return [] if isinstance(node, ast.Constant) and node.value is None else None
+    keys = [one for one in found if isinstance(one, str)]
+    return keys if len(keys) == len(found) else None
+
+
+def _expression(text: str) -> ast.expr | None:
+    try:
+        return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
