@@ -55,17 +55,17 @@ class Blocking(Reaching[Block]):
     def activities(self, reached: Reached[Block]) -> tuple[Place, ...]:
         """The async activities that reach a blocking call, in the order of their places."""
         block = reached.effect
-        waiting = [reached.edges[-1].target] if reached.edges else []
+        waiting: list[tuple[Place, Place | None]] = [(edge.target, None) for edge in reached.edges[-1:]]
         seen = set(waiting)
         while waiting:
-            place = waiting.pop()
-            for edge in self._calls.callers(*place):
-                above = (edge.path, edge.scope)
+            place, owner = waiting.pop()
+            for edge, its_owner in self._calls.ways_back(*place, owner):
+                above = (edge.path, edge.scope), its_owner
                 if edge.scope >= 0 and above not in seen and self._follows(edge):
                     seen.add(above)
-                    if not self._loop.is_async_activity(*above):
+                    if not self._loop.is_async_activity(*above[0]):
                         waiting.append(above)
-        found = (place for place in seen if self._loop.is_async_activity(*place))
+        found = {place for place, _ in seen if self._loop.is_async_activity(*place)}
         return tuple(sorted(place for place in found if self.sort(block) in self.effects(*place)))
 
     def hops(self, reached: Reached[Block]) -> tuple[Hop, ...]:

@@ -230,6 +230,17 @@ class Calls:
         key = ("callers", path, position, owner)
         return self._project.memo(key, lambda: tuple(self._callers(path, position, owner)), ())
 
+    def ways_back(self, path: str, position: int, owner: Place | None) -> Iterator[tuple[Edge, Place | None]]:
+        """The callers of a function that runs on an instance of `owner` (`None`: of any class), and each with the class of the
+        instance on which the caller runs then. On the caller's own instance what is known of its class is kept, so that a
+        search does not cross from one class to another through a base class of both.
+        """
+        for edge in self.callers(path, position, owner):
+            known = [place for place in (owner, edge.owner) if place is not None]
+            nearest = next((place for place in known if all(one in self._project.mro(*place) for one in known)), None)
+            if nearest is not None or not known:
+                yield edge, nearest if edge.on_self else None
+
     def _callers(self, path: str, position: int, owner: Place | None) -> Iterator[Edge]:
         facts = self._project.facts(path)
         definition = facts.definitions[position]

@@ -71,17 +71,19 @@ class EventLoop:
         return self._project.memo(key, lambda: self._nearest(path, call), None) if call.scope != MODULE else None
 
     def _nearest(self, path: str, call: Call) -> Handler | None:
-        waiting: deque[tuple[Place, tuple[Edge, ...]]] = deque([((path, call.scope), ())])
-        seen = {(path, call.scope)}
+        if not self._project.naming("async"):
+            return None
+        waiting: deque[tuple[Place, Place | None, tuple[Edge, ...]]] = deque([((path, call.scope), None, ())])
+        seen: set[tuple[Place, Place | None]] = {((path, call.scope), None)}
         while waiting:
-            place, way = waiting.popleft()
+            place, owner, way = waiting.popleft()
             if self.is_handler(*place):
                 return self._handler(place, way)
-            for edge in self._calls.callers(*place):
-                above = edge.path, edge.scope
+            for edge, its_owner in self._calls.ways_back(*place, owner):
+                above = (edge.path, edge.scope), its_owner
                 if edge.scope != MODULE and above not in seen and self.stays_in_thread(edge):
                     seen.add(above)
-                    waiting.append((above, (edge, *way)))
+                    waiting.append((*above, (edge, *way)))
         return None
 
     def _handler(self, place: Place, way: tuple[Edge, ...]) -> Handler:

@@ -124,10 +124,10 @@ class Transactions:
 
     def _above(self, step: _Step, alias: str | None) -> Iterator[tuple[_Step, OpenTransaction | None]]:
         """The places that run a function, each with the transaction that is open there, if one is."""
-        for edge, own in self._edges(step):
+        for edge, owner, own in self._edges(step):
             if edge.how == "thread" or (edge.how == "committed" and not self._runs_at_once(edge)):
                 continue
-            above = self._step(step, edge)
+            above = _Step(edge.path, edge.scope, owner, (edge, *step.way), step.end)
             if not self._is_passable(above):
                 continue
             opened = [*([own] if own is not None else []), *self._atomic.round_block(edge.path, edge.block)]
@@ -135,11 +135,11 @@ class Transactions:
             if fits is not None or (edge.scope != MODULE and not any(one.durable for one in opened)):
                 yield above, fits
 
-    def _edges(self, step: _Step) -> Iterator[tuple[Edge, OpenTransaction | None]]:
-        for edge in self._calls.callers(step.path, step.position, step.owner):
-            if self._fits(step.owner, edge):
-                yield edge, None
-        yield from self._frameworks.saves(step.path, step.position)
+    def _edges(self, step: _Step) -> Iterator[tuple[Edge, Place | None, OpenTransaction | None]]:
+        for edge, owner in self._calls.ways_back(step.path, step.position, step.owner):
+            yield edge, owner, None
+        for edge, opened in self._frameworks.saves(step.path, step.position):
+            yield edge, None, opened
 
     def _is_passable(self, step: _Step) -> bool:
         """Whether the constants that are passed on the way leave it open, from its beginning to the call."""
@@ -155,20 +155,6 @@ class Transactions:
         """Whether `on_commit` finds no transaction of its alias, only another one, and so calls the function at once."""
         aliases = [opened.alias for opened in self._atomic.round_block(edge.path, edge.block)]
         return bool(aliases) and edge.alias not in aliases and all(map(_is_known, (*aliases, edge.alias)))
-
-    def _fits(self, owner: Place | None, edge: Edge) -> bool:
-        """Whether the object of a call can be the one on which the function runs."""
-        if owner is None or edge.owner is None:
-            return True
-        return owner in self._project.mro(*edge.owner) or edge.owner in self._project.mro(*owner)
-
-    def _step(self, step: _Step, edge: Edge) -> _Step:
-        """One step further back; on the caller's own instance what is known of its class is kept."""
-        owner = None
-        if edge.on_self:
-            known = [place for place in (step.owner, edge.owner) if place is not None]
-            owner = next((place for place in known if all(one in self._project.mro(*place) for one in known)), None)
-        return _Step(edge.path, edge.scope, owner, (edge, *step.way), step.end)
 
     def _hops(self, way: tuple[Edge, ...]) -> Iterator[Hop]:
         for edge in way:

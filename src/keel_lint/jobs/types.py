@@ -64,6 +64,7 @@ OF_A_REQUEST = frozenset(
 )
 _DEPTH = 2
 _MOST_CALLERS = 8
+_RARE = 40
 _HTTP_METHODS = frozenset({"get", "post", "put", "patch", "delete", "dispatch", "head", "options"})
 _VIEWS = re.compile(r"django\.views\.|rest_framework\.(views|viewsets|generics)\.")
 _FORMS = re.compile(r"django\.forms\.(models\.)?(Base)?ModelForm$")
@@ -207,9 +208,10 @@ class Types:
 
     def _passed(self, parameter: cst.Param, function: cst.FunctionDef) -> Value | None:
         """What the callers of the function pass, where those of which it is known agree."""
-        if self._depth == _DEPTH:
-            return None
         definition = self._definition
+        # A name that stands everywhere says too little of who calls it to be worth the search.
+        if self._depth == _DEPTH or len(definition.project.naming(function.name.value)) > _RARE:
+            return None
         position = definition.scope(function.body.body[0])
         edges = [edge for edge in definition.flow.calls.callers(definition.path, position) if edge.how == "call"]
         given = [self._given(edge, parameter, function) for edge in edges[:_MOST_CALLERS]]
