@@ -334,12 +334,17 @@ def _is_frequent(entry: str) -> bool:
 
 def _is_added(jobs: Jobs, name: str) -> bool:
     """Whether the project calls `add_periodic_task` for a task of this name."""
+    none: tuple[str, ...] = ()
+    return any(name in text for text in jobs.project.memo(("added to beat",), lambda: tuple(_additions(jobs)), none))
+
+
+def _additions(jobs: Jobs) -> Iterator[str]:
+    """The source of every call that gives beat an entry."""
     for path in jobs.relevant:
         facts = jobs.project.try_facts(path)
         for call in facts.calls if facts is not None else ():
-            if call.callee.endswith("add_periodic_task") and name in jobs.project.source(path).slice(call.start, call.end):
-                return True
-    return False
+            if call.callee.endswith("add_periodic_task"):
+                yield jobs.project.source(path).slice(call.start, call.end)
 
 
 def _schedules(jobs: Jobs) -> Iterator[str]:

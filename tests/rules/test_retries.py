@@ -138,3 +138,10 @@ def test_a_limit_that_is_named_first(lint: Lint) -> None:
     tried += "        except Exception:\n"
     code = f"{HEAD}@shared_task(soft_time_limit=5)\ndef f(many):\n    for one in many:\n{tried}            pass\n"
     assert lint({"a.py": code}, "KEL216") == []
+
+
+def test_beat_is_given_the_task_by_a_call(lint: Lint) -> None:
+    code = f"{HEAD}app = Celery()\n@app.task\ndef f():\n    {CALL}\n\n"
+    assert len(lint({"a.py": code}, "KEL202")) == 1
+    added = "@app.on_after_configure.connect\ndef start(sender, **kwargs):\n    sender.add_periodic_task(60, f.s())\n"
+    assert lint({"a.py": code + added}, "KEL202") == []
