@@ -230,8 +230,14 @@ class HeartbeatNeverSent(Rule):
         # The whole class: a base of it, or an attribute that another method sets, may send them.
         fact = fact_of(self.definition, target)
         round_it = (target[0], fact.parent) if fact.parent >= 0 else target
-        texts = (text_of(self.definition, place) for place in (round_it, *reached_from(self.definition, target)))
-        return any(word in text.lower() for text in texts for word in _SILENCING)
+        reached = list(reached_from(self.definition, target))
+        texts = (text_of(self.definition, place) for place in (round_it, *reached))
+        return any(word in text.lower() for text in texts for word in _SILENCING) or any(map(self.calls_one_that_may, reached))
+
+    def calls_one_that_may(self, place: Place) -> bool:
+        """Whether a function calls something by the name of what sends heartbeats somewhere in the project."""
+        calls = (call for call in self.definition.project.facts(place[0]).calls if call.scope == place[1])
+        return any(self.definition.jobs.temporal.may_heartbeat(call.callee.rpartition(".")[2]) for call in calls)
 
     def say(self, node: cst.Call, target: Place, options: Options) -> None:
         project, fact = self.definition.project, fact_of(self.definition, target)

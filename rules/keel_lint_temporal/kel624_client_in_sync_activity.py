@@ -139,11 +139,12 @@ class ClientInSyncActivity(Rule):
         """Judge an activity."""
         if node.asynchronous is not None or not is_activity(self.definition, node):
             return
-        place = self.definition.path, self.definition.scope(node.body)
         for call in self.definition.find_all(cst.Call, node.body):
             if self.definition.called(call) == CLIENT:
                 self.report(call, _message(node, ""), fix=self.awaiting(node))
-        for edge in self.definition.flow.calls.callees(*place):
+        if not self.definition.jobs.temporal.helper_asks_for_client:
+            return
+        for edge in self.definition.flow.calls.callees(self.definition.path, self.definition.scope(node.body)):
             hop = self.asks(edge.target)
             if hop is not None:
                 self.report((edge.start, edge.end), _message(node, f"`{edge.written}` calls "), hops=(hop,))

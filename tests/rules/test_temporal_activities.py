@@ -64,6 +64,13 @@ def test_a_heartbeat_that_may_come(lint: Lint, code: str) -> None:
     assert lint({"a.py": code}, "KEL604") == []
 
 
+def test_an_object_of_an_unknown_class_may_send_heartbeats(lint: Lint) -> None:
+    code = calling(SILENT_ACTIVITY.replace("act()", "act(pump=None)").replace("return 1", "pump.export()"), f"{HOUR}, {BEAT}")
+    pump = "from temporalio import activity\n\nclass Pump:\n    def export(self):\n        activity.heartbeat()\n"
+    assert len(lint({"a.py": code}, "KEL604")) == 1
+    assert lint({"a.py": code, "b.py": pump}, "KEL604") == []
+
+
 def test_an_interceptor_may_send_heartbeats(lint: Lint) -> None:
     interceptor = (
         "from temporalio import activity\nfrom temporalio.worker import ActivityInboundInterceptor\n\n"

@@ -60,6 +60,8 @@ class Jobs:
         project.derive("activities", self._activities_digest)
         project.derive("error-types", lambda: " ".join(sorted(self.temporal.dotted_error_types)).encode())
         project.derive("default-converter", lambda: bytes([self.temporal.converter_is_default]))
+        project.derive("heartbeating", lambda: " ".join(sorted(self.temporal.heartbeating)).encode())
+        project.derive("client-in-activity", lambda: bytes([self.temporal.helper_asks_for_client]))
         project.derive("heartbeat-interceptor", lambda: bytes([self.temporal.interceptor_heartbeats]))
         project.derive("timeout-interceptor", lambda: bytes([self.temporal.interceptor_sets_timeouts]))
 

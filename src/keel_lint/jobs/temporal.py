@@ -27,7 +27,8 @@ _FAILURE_TYPES = re.compile(rb"\bworkflow_failure_exception_types\s*=\s*(\[[^\]]
 _CONVERTER = re.compile(rb"\bdata_converter\b|DataConverter\b|PayloadConverter\b|JSONTypeConverter\b|\bplugins\s*=")
 _TYPE = re.compile(rb"\btype\s*=\s*[\"']([\w.]+\.[\w]+)[\"']")
 _INBOUND = re.compile(rb"\bActivityInboundInterceptor\b")
-_HEARTBEAT = re.compile(rb"\bheartbeat\b")
+_HEARTBEAT = re.compile(rb"heartbeat", re.IGNORECASE)
+_CLIENT = re.compile(rb"\bactivity\.client\b|\bfrom temporalio\.activity import\b[^\n]*\bclient\b")
 _LIST = re.compile(r"[\[(]\s*((?:[\w.]+\s*,?\s*)*)[\])]\Z")
 _SETS_TIMEOUT = re.compile(rb"(?:start|schedule)_to_close_timeout\s*=(?!=)")
 
@@ -243,6 +244,35 @@ class Temporal:
     def _interceptor_heartbeats(self) -> bool:
         with self._project.recording(inner=True):
             return any(self._finds(_INBOUND, path) and self._finds(_HEARTBEAT, path) for path in self._relevant)
+
+    def may_heartbeat(self, name: str) -> bool:
+        """Whether a function or class of this name, anywhere in the project, speaks of heartbeats."""
+        self._project.note("derived", "heartbeating")
+        return name in self.heartbeating
+
+    @cached_property
+    def heartbeating(self) -> frozenset[str]:
+        """The names of the functions and classes that speak of heartbeats."""
+        with self._project.recording(inner=True):
+            files = [path for path in self._relevant if self._finds(_HEARTBEAT, path)]
+            return frozenset(name for path in files for name in self._heartbeating_in(path))
+
+    def _heartbeating_in(self, path: str) -> Iterator[str]:
+        text = self._project.source(path).text
+        for definition in self._project.facts(path).definitions:
+            if _HEARTBEAT.search(text, definition.start, definition.end):
+                yield definition.name
+
+    @property
+    def helper_asks_for_client(self) -> bool:
+        """Whether `activity.client()` stands anywhere in the project, so that it is worth looking for in what is called."""
+        self._project.note("derived", "client-in-activity")
+        return self._helper_asks_for_client
+
+    @cached_property
+    def _helper_asks_for_client(self) -> bool:
+        with self._project.recording(inner=True):
+            return any(self._finds(_CLIENT, path) for path in self._relevant)
 
     def _finds(self, pattern: re.Pattern[bytes], path: str) -> bool:
         if self._project.try_facts(path) is None:
