@@ -4,8 +4,8 @@
 
 Reports workflow code, and functions that it calls, that change a variable of a module or what such a variable holds
 (`global x`, `CACHE[key] = value`, `seen.add(name)`), where the module is passed through the sandbox or the workflow runs
-without it. What workflow code is: see KEL501. A change under an `if` that asks for the variable is left out: it makes what
-is missing, once.
+without it. What workflow code is: see KEL501. Left out are changes that the function does not read again, such as a counter
+for others, and those under an `if` that asks for the variable: they make what is missing, once.
 
 ## Why is this bad?
 
@@ -32,8 +32,9 @@ def count_step(name: str) -> int:
     return STEPS[name]
 
 
-def remember(name: str) -> None:
+def remember(name: str) -> int:
     SEEN.append(name)
+    return len(SEEN)
 ```
 
 ```python title="shop/workflows.py"
@@ -141,8 +142,8 @@ No fix is offered: where the state belongs, only the author knows.
 
 ## Known missed alarms
 
-Attributes of classes and of objects that a module holds, `functools.cache`, context variables, and workers that drop the
-sandbox for a workflow that does not say so itself.
+State that one function writes and another reads, attributes of classes and of objects that a module holds,
+`functools.cache`, context variables, and workers that drop the sandbox for a workflow that does not say so itself.
 
 ## Options
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from keel_lint.flow.bodies import Body, bodies
+from keel_lint.flow.bodies import Body, Write, bodies
 from keel_lint.flow.calls import Edge
 from keel_lint.flow.reaching import Reached, Reaching
 from keel_lint.flow.unordered import Origin, Unordered
@@ -53,6 +53,7 @@ _CONTAINERS = frozenset({
 })  # fmt: skip
 _FACTORIES = ("default_factory", "factory")
 _AT_IMPORT = frozenset({"clock", "environment", "randomness"})
+_GIVES_BACK = re.compile(rb"\.(?:pop|popitem|popleft|setdefault)\s*\(")
 _BOUND_TO = re.compile(rb"\b(\w+)(?:\s*:\s*int)?\s*=\Z")
 _COUNTED = re.compile(rb"(?:%|&|\^|//?|\+|-|<<|>>|(?<!\w)(?:abs|format|hex|repr|str)\(|['\"][^'\"\n]*\{)\Z")
 _COUNTS = re.compile(rb"(?:%|&|\^|//?|\+|-|<|>)")
@@ -301,11 +302,23 @@ class Determinism(Reaching[Effect]):
 
     def _written(self, path: str, position: int) -> Iterator[Effect]:
         for write in self._body(path, position).writes:
-            if write.guarded:
+            if write.guarded or not self._is_read(path, position, write):
                 continue
             name = self._shared_name(path, write.name, position, rebinds=write.rebinds)
             if name:
                 yield Effect("state", name, Reading(), path, write.start, write.end)
+
+    def _is_read(self, path: str, position: int, write: Write) -> bool:
+        """Whether a function also reads what it writes to; a mere counter for others does a replay no harm."""
+        definition = self._project.facts(path).definitions[position]
+        text = self._project.source(path).text
+        if _GIVES_BACK.search(text, write.start, write.end):
+            return True
+        writes = [(w.start, w.end) for w in self._body(path, position).writes if w.name == write.name]
+        name = re.compile(rb"(?<![\w.])" + re.escape(write.name.encode()) + rb"\b")
+        uses = (use.start() for use in name.finditer(text, definition.body_start, definition.end))
+        lines = ((use, text[text.rfind(b"\n", 0, use) + 1 : use].lstrip()) for use in uses)
+        return any(not line.startswith(b"global ") and not any(s <= use < e for s, e in writes) for use, line in lines)
 
     def _shared_name(self, path: str, written: str, position: int, *, rebinds: bool) -> str:
         """The canonical name of a module-level variable, or of a class's attribute, that is written to; empty for another."""
