@@ -33,9 +33,11 @@ def test_clean(command: list[str]) -> None:
 
 
 def test_the_readme_names_rules_as_they_are() -> None:
-    rows = re.findall(r"^\| (KEL\d{3}) \| ([a-z-]+) \| ([a-z ]*?) *\|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    readme = (ROOT / "README.md").read_text()
+    rows = re.findall(r"^\| (KEL\d{3}) \| ([a-z-]+) \| ([a-z ]*?) *\|", readme, re.MULTILINE)
     installed = Registry.installed().rules
-    assert rows
+    engines = [one for one in installed.values() if one.engine != "keel"]
+    assert f"{len(rows)} of {len(engines)} rules" in readme
     for code, slug, fix in rows:
         assert installed[code].slug == slug
         assert bool(fix) == (installed[code].fix in ("safe", "unsafe"))
