@@ -97,20 +97,8 @@ def call_later(builder: FixBuilder, definition: Definition, call: cst.Call) -> b
     """Turn `f(a, b)` into `partial(f, a, b)`, and `f()` into `f`; whether that can be done."""
     if any(isinstance(argument.value, cst.GeneratorExp) and not argument.value.lpar for argument in call.args):
         return False
-    start, end = definition.span(call)
     if not call.args:
-        builder.replace_span(definition.span(call.func)[1], end, "")
+        builder.replace_span(definition.span(call.func)[1], definition.span(call)[1], "")
         return True
-    text = definition.source.text
-    func, inside = definition.span(call.func), definition.span(call.args[0])[0]
-    opening = text.index(b"(", func[1])
-    between = text[opening + 1 : inside].decode()
-    partial = builder.name("functools.partial", call)
-    if between.strip() or not between:
-        builder.insert(start, f"{partial}(")
-        builder.replace_span(opening, opening + 1, ", " if not between else ",")
-    else:
-        # Each argument stands on a line of its own: so does the function.
-        builder.replace_span(*func, partial)
-        builder.insert(inside, f"{definition.source.slice(*func)},{between}")
+    builder.hand_over(call, builder.name("functools.partial", call))
     return True

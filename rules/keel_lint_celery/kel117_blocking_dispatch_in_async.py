@@ -140,6 +140,20 @@ async def place(order_id: int):
     return {"task": result.id}
 ```
 
+### A result that is there
+```python
+from celery.result import AsyncResult
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+@app.get("/totals/{task_id}")
+async def total(task_id: str):
+    result = AsyncResult(task_id)
+    return {"total": result.get() if result.ready() else None}
+```
+
 ### A plain `def`, which the framework runs in a thread
 ```python
 from celery import shared_task
@@ -262,6 +276,8 @@ if TYPE_CHECKING:
 
 _PUBLISHING = frozenset(name for name in DISPATCHES if not name.endswith("_on_commit"))
 
+_STATES = frozenset({"ready", "state", "status", "successful"})
+
 
 class BlockingDispatchInAsync(Rule):
     """Finds dispatches that block an event loop."""
@@ -293,7 +309,7 @@ class BlockingDispatchInAsync(Rule):
         if waits:
             assert isinstance(node.func, cst.Attribute)
             made = made_by(self.definition, node.func.value)
-            if made is None:
+            if made is None or self._is_known_to_be_ready(node, node.func.value):
                 return
             self._waited_for.add(id(made))
         elif id(node) in self._waited_for or self.definition.jobs.dispatches.of(self.definition.path, fact) is None:
@@ -304,6 +320,13 @@ class BlockingDispatchInAsync(Rule):
         elif self.definition.facts.definitions[fact.scope].is_async:
             self.decline(node, "no server is known to run this in its event loop")
 
+    def _is_known_to_be_ready(self, node: cst.Call, result: cst.BaseExpression) -> bool:
+        """Whether the function asks a result for its state, too: then it waits only for what is there."""
+        function = self.definition.nearest(node, cst.FunctionDef)
+        asked = self.definition.find_all(cst.Attribute, function) if function is not None else iter(())
+        name = self.definition.code(result)
+        return any(one.attr.value in _STATES and self.definition.code(one.value) == name for one in asked)
+
     def _say(self, node: cst.Call, fact: Call, handler: Handler, *, waits: bool) -> None:
         is_here = handler.place == (self.definition.path, fact.scope)
         where = "here" if is_here else f"of `{handler.name}`"
@@ -311,10 +334,17 @@ class BlockingDispatchInAsync(Rule):
         how_long = "until the task is done" if waits else "while the broker is slow or away"
         what = f"{called} blocks the event loop {where} {how_long}: nothing else of this process is served"
         publishes = isinstance(node.func, cst.Attribute) and id(node.func.value) in self._waited_for
+        fix = in_thread(self.definition, node, whole=publishes)
+        instead = self._instead(node, fact, publishes=publishes)
+        self.report(node, f"{what}; {instead}", fix=fix, hops=() if is_here else handler.hops)
+
+    def _instead(self, node: cst.Call, fact: Call, *, publishes: bool) -> str:
+        function = self.definition.facts.definitions[fact.scope]
+        if not function.is_async:
+            return f"run `{function.name}` with `await asyncio.to_thread(...)`"
         written = self.definition.code(node.func)
         handed = "lambda: ..." if publishes else f"{written}, ..." if "\n" not in written else "..."
-        fix = in_thread(self.definition, node, whole=publishes)
-        self.report(node, f"{what}; write `await asyncio.to_thread({handed})`", fix=fix, hops=() if is_here else handler.hops)
+        return f"write `await asyncio.to_thread({handed})`"
 
 
 def _may_block(call: Call) -> bool:

@@ -97,13 +97,20 @@ class FixBuilder:
     def hand_over(self, call: cst.Call, to: str) -> None:
         """Turn `f(a)` into `to(f, a)`. Comments and line breaks between the arguments stay."""
         start, end = self.definition.span(call)
-        opening = self._inside(call)[0]
-        self.insert(start, f"{to}(")
         if not call.args:
+            self.insert(start, f"{to}(")
             self.replace_span(self.definition.span(call.func)[1], end, ")")
             return
-        text = self._source.text
-        self.replace_span(opening - 1, opening, "," if text[opening : opening + 1] in {b"\n", b"\r"} else ", ")
+        func, inside = self.definition.span(call.func), self._inside(call)[0]
+        first = self.definition.span(call.args[0])[0]
+        between = self._source.slice(inside, first)
+        if between.strip() or not between or call.func.lpar:
+            self.insert(start, f"{to}(")
+            self.replace_span(inside - 1, inside, ", " if not between else ",")
+        else:
+            # Each argument stands on a line of its own: so does the function.
+            self.replace_span(*func, to)
+            self.insert(first, f"{self._source.slice(*func)},{between}")
         generator = call.args[0].value
         if isinstance(generator, cst.GeneratorExp) and not generator.lpar:
             first, last = self.definition.span(call.args[0])
