@@ -98,7 +98,7 @@ class Naming:
             return b""
 
     def blob(self, names: Iterable[str]) -> bytes | None:
-        """What to keep: the answers for these names and for all that this or an earlier run has asked for; `None` for no news."""
+        """What to keep: the answers for these names all that this and earlier runs asked for; `None` for no news."""
         wanted = {*names, *self._answers, *self._known.names}
         if wanted == self._known.names.keys() and len(self._unchanged) == len(self._paths) == len(self._known.paths):
             return None
