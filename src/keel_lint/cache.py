@@ -409,17 +409,20 @@ class Files:
 
     def naming(self, name: str, paths: Sequence[str]) -> tuple[str, ...]:
         """Those of the files in which an identifier stands, sorted; `paths` are the same at every call."""
+        return self._search(paths).files(name)
+
+    def _search(self, paths: Sequence[str]) -> Naming:
         if self._naming is None:
             from keel_lint.naming import Naming
 
             self._naming = Naming(paths, self._read, self.hash, self._cache.get(_NAMING))
-        return self._naming.files(name)
+        return self._naming
 
-    def keep_names(self, names: Iterable[str]) -> None:
-        """Keep the answers for these names for the next run."""
-        if self._naming is None or not self._cache.is_open or self._overlay:
+    def keep_names(self, names: Iterable[str], paths: Sequence[str]) -> None:
+        """Keep the answers for these names for the next run; they need not have been asked for in this process."""
+        if not self._cache.is_open or self._overlay:
             return
-        blob = self._naming.blob(names)
+        blob = self._search(paths).blob(names)
         if blob is not None:
             self._cache.put(_NAMING, blob)
 

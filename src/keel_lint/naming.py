@@ -1,7 +1,7 @@
 """Which files name an identifier, so that the callers of a function are found without indexing the project.
 
 Every file is taken apart once, when a name is first asked for; the answers are kept with the digests of the files, so that a
-later run takes apart only the files that have changed.
+later run takes apart only the files that have changed, and those in which it finds a name that is new.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ import msgspec
 from keel_lint.discovery import identifiers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+_FEW = 6
+"""Taking all files apart costs as much as looking through them for this many names."""
 
 
 class _Known(msgspec.Struct, array_like=True):
@@ -38,6 +41,7 @@ class Naming:
         self._read = read
         self._digest = digest
         self._answers: dict[str, tuple[str, ...]] = {}
+        self._scans = 0
         self._known = _decoded(blob)
         self._digests = {path: self._digest_of(path) for path in paths} if self._known.paths else {}
         known = dict(zip(self._known.paths, self._known.digests, strict=True))
@@ -54,9 +58,21 @@ class Naming:
         wanted = name.encode()
         known = self._known.names.get(name)
         if known is None:
-            return self._all.get(wanted, ())
+            return self._scan(wanted) if self._is_scan_worth_it() else self._all.get(wanted, ())
         held = (self._known.paths[position] for position in known)
         return {*self._changed.get(wanted, ()), *(path for path in held if path in self._unchanged)}
+
+    def _is_scan_worth_it(self) -> bool:
+        """Whether to look through the files for one name: an edit asks for a few new ones, a first run for hundreds."""
+        self._scans += 1
+        return bool(self._known.names) and self._scans <= _FEW
+
+    def _scan(self, wanted: bytes) -> Iterator[str]:
+        for path in self._paths:
+            with suppress(OSError):
+                raw = self._read(path)
+                if wanted in raw and wanted in identifiers(raw):
+                    yield path
 
     @cached_property
     def _all(self) -> dict[bytes, list[str]]:
@@ -82,8 +98,8 @@ class Naming:
             return b""
 
     def blob(self, names: Iterable[str]) -> bytes | None:
-        """The answers for these names and for those of earlier runs, to be kept; `None` where they are kept already."""
-        wanted = {*names, *self._known.names}
+        """What to keep: the answers for these names all that this and earlier runs asked for; `None` for no news."""
+        wanted = {*names, *self._answers, *self._known.names}
         if wanted == self._known.names.keys() and len(self._unchanged) == len(self._paths) == len(self._known.paths):
             return None
         positions = {path: position for position, path in enumerate(self._paths)}

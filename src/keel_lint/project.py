@@ -107,6 +107,7 @@ class Project:
         self._reads: list[set[Read]] = []
         self._computing: set[tuple[object, ...]] = set()
         self._derived: dict[str, Callable[[], bytes]] = {}
+        self._unresolved: dict[tuple[str, int], Read] = {}
 
     # -- what an answer was read from -------------------------------------------------------------------------------------
 
@@ -133,9 +134,13 @@ class Project:
 
     def leave_unresolved(self, path: str, offset: int) -> None:
         """Record that it could not be told what the call at `offset` of a file leads to: such calls are counted and listed."""
-        callee = next((call.callee for call in self.facts(path).calls if call.start == offset), "")
-        span = self.source(path).span(offset, offset)
-        self.note("unresolved", path, str(span.row), str(span.column), callee)
+        self.note("file", path)
+        read = self._unresolved.get((path, offset))
+        if read is None:
+            callee = next((call.callee for call in self.facts(path).calls if call.start == offset), "")
+            span = self.source(path).span(offset, offset)
+            read = self._unresolved[path, offset] = ("unresolved", path, str(span.row), str(span.column), callee)
+        self.note(*read)
 
     def memo(self, key: tuple[object, ...], compute: Callable[[], T], recursive: T) -> T:
         """`compute()`, once a run, with all that it reads; `recursive` is the answer where it asks for itself."""

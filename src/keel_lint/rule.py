@@ -12,7 +12,7 @@ import importlib.util
 import os
 import re
 import sys
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -22,6 +22,7 @@ from keel_lint.finding import Applicability, Group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import ModuleType
 
     import libcst as cst
 
@@ -134,11 +135,16 @@ class RuleInfo(msgspec.Struct, frozen=True):
 
     def load(self) -> type[Rule]:
         """Import the rule's file and return its visitor class. Raises whatever the import raises, or `LookupError`."""
-        module = importlib.import_module(self.module)
-        for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, Rule) and value.__dict__.get("code") == self.code:
-                return value
-        raise LookupError(f"{self.module} defines no rule {self.code}")
+        return _rule_in(sys.modules.get(self.module) or importlib.import_module(self.module), self.code)
+
+
+@cache
+def _rule_in(module: ModuleType, code: str) -> type[Rule]:
+    """The rule of a module; kept, because each definition asks."""
+    for value in vars(module).values():
+        if isinstance(value, type) and issubclass(value, Rule) and value.__dict__.get("code") == code:
+            return value
+    raise LookupError(f"{module.__name__} defines no rule {code}")
 
 
 class BrokenPack(msgspec.Struct, frozen=True):

@@ -92,6 +92,7 @@ class Judging:
         self.project = Project(root, [entry.path for entry in entries], self.files, _CachedFacts(cache), roots)
         self.project.derive("today", lambda: _today().isoformat().encode())
         self.answers: dict[Read, bytes] = {}
+        self.rules_by_roles: dict[tuple[frozenset[str], tuple[str, ...]], list[RuleInfo]] = {}
 
     def _look_at_all(self, judged: Sequence[str]) -> None:
         """Search the files of which nothing is known, and index those that matter, in two processes where they are many.
@@ -186,6 +187,12 @@ class Judging:
         self._add_from_elsewhere(outcome, judged, others)
         return outcome
 
+    def _keep_names(self, verdicts: Iterable[Verdict]) -> None:
+        """Keep the answers to the name searches on which the verdicts rest, also where another process has asked them."""
+        names = {read[1] for verdict in verdicts for read, _ in verdict.reads if read[0] == "naming"}
+        if names:
+            self.files.keep_names(names, self.project.production)
+
     def _unresolved(self, path: str, row: str, column: str, callee: str) -> Unresolved:
         return Unresolved(self.project.absolute(path), int(row), int(column), callee)
 
@@ -215,7 +222,9 @@ class Judging:
         for path, verdict in fresh.items():
             if self.cache.is_open and path not in self.contents:
                 self.cache.put_verdict(self._verdict_key(path), encode(verdict))
-        return [verdict or fresh[path] for path, verdict in zip(paths, known, strict=True)]
+        verdicts = [verdict or fresh[path] for path, verdict in zip(paths, known, strict=True)]
+        self._keep_names(verdicts)
+        return verdicts
 
     def _judge_all(self, paths: list[str]) -> dict[str, Verdict]:
         """Judge files, in two processes where they are many. Neighbours cost alike, so every second one goes to the other."""
@@ -353,15 +362,19 @@ class _FileJudge:
             return [], True
         found = [broken] if broken is not None else []
         for position, definition in enumerate(facts.definitions):
-            rules = self._rules_for(definition.roles)
-            if definition.outer == position and rules and not (broken is not None and definition.has_error):
+            rules = self._rules_for(definition.roles) if definition.outer == position else []
+            if rules and not (broken is not None and definition.has_error):
                 found += self._judge(position, rules, facts)
         return _once(found), False
 
-    def _rules_for(self, roles: Iterable[str]) -> list[RuleInfo]:
-        here = set(roles)
-        rules = self.judging.registry.rules
-        return [info for code, info in rules.items() if code in self.codes and not here.isdisjoint(info.judges)]
+    def _rules_for(self, roles: tuple[str, ...]) -> list[RuleInfo]:
+        """The rules that judge a definition with these roles; most definitions have none, and the others much the same."""
+        known = self.judging.rules_by_roles.get((self.codes, roles))
+        if known is None:
+            rules = self.judging.registry.rules
+            known = [info for code, info in rules.items() if code in self.codes and not set(roles).isdisjoint(info.judges)]
+            self.judging.rules_by_roles[self.codes, roles] = known
+        return known
 
     def _judge(self, position: int, rules: list[RuleInfo], facts: ModuleFacts) -> list[Finding]:
         from keel_lint.definition import Definition, UnparsableError

@@ -51,12 +51,13 @@ class Branches:
         definition = self._project.facts(path).definitions[position]
         text = self._project.source(path).text
         start = max(text.rfind(b"\n", 0, definition.start), text.rfind(b"\r", 0, definition.start)) + 1
-        function = _function(text[start : definition.end].decode("utf-8", "replace"))
-        if function is None:
+        function, row_of_start = _function(text[start : definition.end].decode("utf-8", "replace"))
+        row = text.count(b"\n", start, offset) + row_of_start
+        # What is cut off by less is cut off by more: the names that the body binds are looked for where it matters.
+        if function is None or not _is_cut_off(function.body, row, known):
             return False
-        sure = {name: value for name, value in known.items() if name not in _assigned(function)}
-        row = text.count(b"\n", start, offset) + 1
-        return bool(sure) and _is_cut_off(function.body, row, sure)
+        assigned = _assigned(function)
+        return _is_cut_off(function.body, row, {name: value for name, value in known.items() if name not in assigned})
 
 
 def _bound(call: ast.Call, parameters: Sequence[Parameter], known: Mapping[str, object]) -> Known:
@@ -149,18 +150,16 @@ def _assigned(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
 
 
 @lru_cache(maxsize=512)
-def _function(text: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
-    """The function that some lines hold, with the rows of these lines."""
+def _function(text: str) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef | None, int]:
+    """The function that some lines hold, and the row that the first of these lines has in its tree."""
     is_indented = text[:1] in {" ", "\t"}
     try:
         tree = ast.parse(f"if 1:\n{text}" if is_indented else text)
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return None
-    if is_indented:
-        ast.increment_lineno(tree, -1)
+        return None, 1
     body = tree.body[0].body if is_indented and isinstance(tree.body[0], ast.If) else tree.body
     found = body[0] if body else None
-    return found if isinstance(found, (ast.FunctionDef, ast.AsyncFunctionDef)) else None
+    return found if isinstance(found, (ast.FunctionDef, ast.AsyncFunctionDef)) else None, 1 + is_indented
 
 
 @lru_cache(maxsize=2048)
