@@ -13,6 +13,7 @@ import msgspec
 from keel_lint.index.facts import MODULE
 from keel_lint.index.roles import DISPATCHES, SIGNATURES
 from keel_lint.jobs.dispatches import Dispatch
+from keel_lint.jobs.types import NAMES_A_KEY
 from keel_lint.jobs.values import UNKNOWN
 
 if TYPE_CHECKING:
@@ -33,10 +34,6 @@ _HARMLESS = re.compile(
 _OF_A_NAME = re.compile(r"([A-Za-z_]\w*)(?:\.\w+|\[-?\w+\])*")
 _MEANINGFUL = frozenset({"cls", "instance", "request", "self"})
 """Parameters that may be taken for something by their name alone."""
-_KEY = re.compile(
-    r"(?:\w*_)?(?:args|batch|code|countdown|counts?|data|dates?|delay|emails?|event|hash|ids?|index|keys?|kwargs|limit|names?"
-    r"|number|path|payload|pks?|size|slugs?|status|text|timestamp|tokens?|types?|urls?|uuids?)"
-)
 _PLAIN_TYPE = re.compile(r"[\"']?(?:(?:\w+\.)?(?:Optional|UUID)|bool|dict|float|int|list|str|None|[\[\], |])*[\"']?")
 
 
@@ -95,7 +92,7 @@ def _is_harmless(glance: Glance, call: Call, text: str) -> bool:
     if name is None or name[1] in _MEANINGFUL:
         return False
     annotation = _annotation(glance, call.scope, name[1])
-    if annotation == "" and text == name[1] and not _KEY.fullmatch(text):
+    if annotation == "" and text == name[1] and not NAMES_A_KEY.fullmatch(text):
         return False  # its callers may say what it is
     is_plain = annotation is not None and _PLAIN_TYPE.fullmatch(annotation) is not None
     return is_plain and not _is_bound_again(glance.text, name[1])

@@ -62,6 +62,11 @@ TEXT_METHODS = frozenset({"decode", "encode", "hex", "strip", "splitlines", "tob
 OF_A_REQUEST = frozenset(
     {"META", "GET", "POST", "FILES", "COOKIES", "session", "build_absolute_uri", "headers", "is_ajax", "resolver_match"}
 )
+NAMES_A_KEY = re.compile(
+    r"(?:\w*_)?(?:args|batch|code|countdown|counts?|data|dates?|delay|emails?|event|hash|ids?|index|keys?|kwargs|limit|names?"
+    r"|number|path|payload|pks?|size|slugs?|status|text|timestamp|tokens?|types?|urls?|uuids?)"
+)
+"""Names of parameters that say that a key or another plain value is passed."""
 _DEPTH = 2
 _MOST_CALLERS = 8
 _RARE = 40
@@ -210,7 +215,9 @@ class Types:
         """What the callers of the function pass, where those of which it is known agree."""
         definition = self._definition
         # A name that stands everywhere says too little of who calls it to be worth the search.
-        if self._depth == _DEPTH or len(definition.project.naming(function.name.value)) > _RARE:
+        if self._depth == _DEPTH or NAMES_A_KEY.fullmatch(parameter.name.value):
+            return None
+        if len(definition.project.naming(function.name.value)) > _RARE:
             return None
         position = definition.scope(function.body.body[0])
         edges = [edge for edge in definition.flow.calls.callers(definition.path, position) if edge.how == "call"]
@@ -219,15 +226,10 @@ class Types:
 
     def _given(self, edge: Edge, parameter: cst.Param, function: cst.FunctionDef) -> Value | None:
         """The type of what one call passes for a parameter."""
-        from keel_lint.definition import Definition, UnparsableError
-
-        definition = self._definition
-        facts = definition.project.facts(edge.path)
         if edge.scope == MODULE:
             return None
-        try:
-            caller = Definition(definition.jobs, definition.flow, edge.path, facts.definitions[edge.scope].outer)
-        except UnparsableError:
+        caller = self._caller(edge.path, self._definition.project.facts(edge.path).definitions[edge.scope].outer)
+        if caller is None:
             return None
         calls = ((node, caller.call_fact(node)) for node in caller.find_all(cst.Call))
         call = next(
@@ -237,6 +239,20 @@ class Types:
         names = [one.name.value for one in function.params.params][is_method:]
         value = _argument(call, parameter.name.value, names) if call is not None else None
         return Types(caller, self._depth + 1).of(value) if value is not None else None
+
+    def _caller(self, path: str, position: int) -> Definition | None:
+        """A definition that calls this one, parsed once a run."""
+        from keel_lint.definition import Definition, UnparsableError
+
+        jobs, flow = self._definition.jobs, self._definition.flow
+
+        def parse() -> Definition | None:
+            try:
+                return Definition(jobs, flow, path, position)
+            except UnparsableError:
+                return None
+
+        return jobs.project.memo(("definition", path, position), parse, None)
 
     def _annotated(self, annotation: cst.Annotation) -> Value | None:
         text = self._definition.code(annotation.annotation).replace('"', "").replace("'", "").strip()
