@@ -195,7 +195,8 @@ There is no fix in a plain `def`, which cannot wait, nor where more is done with
 
 ## Known missed alarms
 Files that are read and written (on a local disk, threads cost more than they give), calculations that take long, clients
-that are not in the table, objects whose class is not known, and functions of third parties that block.
+that are not in the table, objects whose class is not known, functions that are handed over as callbacks, and functions of
+third parties that block.
 
 ## Options
 None.
