@@ -219,20 +219,17 @@ class Types:
 
     def _given(self, edge: Edge, parameter: cst.Param, function: cst.FunctionDef) -> Value | None:
         """The type of what one call passes for a parameter."""
-        from keel_lint.definition import Definition, UnparsableError
+        from keel_lint.definition import UnparsableError
 
         definition = self._definition
         facts = definition.project.facts(edge.path)
         if edge.scope == MODULE:
             return None
         try:
-            caller = Definition(definition.jobs, definition.flow, edge.path, facts.definitions[edge.scope].outer)
+            caller = definition.elsewhere(edge.path, facts.definitions[edge.scope].outer)
         except UnparsableError:
             return None
-        calls = ((node, caller.call_fact(node)) for node in caller.find_all(cst.Call))
-        call = next(
-            (node for node, fact in calls if fact is not None and (fact.start, fact.end) == (edge.start, edge.end)), None
-        )
+        call = caller.call_at(edge.start, edge.end)
         is_method = self._owner(function) >= 0 and not _is_static(function)
         names = [one.name.value for one in function.params.params][is_method:]
         value = _argument(call, parameter.name.value, names) if call is not None else None
