@@ -173,7 +173,6 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from keel_lint.definition import Definition
 from keel_lint.finding import Hop
 from keel_lint.jobs.outside import outgoing
 from keel_lint.jobs.values import fold
@@ -184,6 +183,7 @@ from keel_lint_celery._handlers import tries_round
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from keel_lint.definition import Definition
     from keel_lint.fixing import FixBuilder
     from keel_lint.glance import Glance
     from keel_lint.jobs import Jobs
@@ -219,7 +219,7 @@ class MissingRetry(Rule):
         task = glance.jobs.tasks.at(glance.path, glance.position)
         if task is None or task.definition.kind != "function" or _may_retry(glance.jobs, task) or b".retry(" in glance.text:
             return False
-        return bool(outgoing(glance.project, glance.path, glance.position)) and not _is_periodic(glance.jobs, task)
+        return not _is_periodic(glance.jobs, task) and bool(outgoing(glance.project, glance.path, glance.position))
 
     def finish(self) -> None:
         """Judge the task by the first call to the outside that nothing catches."""
@@ -250,7 +250,7 @@ class MissingRetry(Rule):
     def _is_caught(self, path: str, start: int, end: int) -> bool:
         """Whether a handler stands round a call, or it is itself in one: what is told about a failure is no work."""
         holder = self._holder(path, start)
-        node = next((one for one in holder.find_all(cst.Call) if holder.span(one) == (start, end)), None)
+        node = holder.call_at(start, end)
         if node is None or holder.nearest(node, cst.ExceptHandler) is not None:
             return True
         return any(tried.handlers for tried in tries_round(holder, node))
@@ -262,7 +262,7 @@ class MissingRetry(Rule):
             return here
         facts = here.project.facts(path)
         inside = [at for at, one in enumerate(facts.definitions) if one.start <= start < one.end and one.kind == "function"]
-        return Definition(here.jobs, here.flow, path, inside[-1] if inside else 0)
+        return here.elsewhere(path, inside[-1] if inside else 0)
 
     def _hands_itself_on(self, task: Task) -> bool:
         own = task.definition.parameters[0].name if task.is_bound and task.definition.parameters else ""

@@ -198,7 +198,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from keel_lint.definition import Definition, UnparsableError, dotted
+from keel_lint.definition import UnparsableError, dotted
 from keel_lint.finding import Hop
 from keel_lint.jobs.bindings import Bindings
 from keel_lint.jobs.guards import Guards
@@ -210,6 +210,7 @@ from keel_lint_celery._handlers import own, tries_round
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from keel_lint.definition import Definition
     from keel_lint.flow.calls import Edge
     from keel_lint.glance import Glance
 
@@ -249,13 +250,9 @@ class AcksLateNotIdempotent(Rule):
             self.report(node, _message(model))
         definition = self.definition
         for edge in definition.flow.calls.callees(definition.path, definition.position):
-            call = self._call(edge) if edge.how == "call" else None
+            call = definition.call_at(edge.start, edge.end) if edge.how == "call" else None
             if call is not None and not _is_safe(definition, call):
                 self._judge_callee(call, edge)
-
-    def _call(self, edge: Edge) -> cst.Call | None:
-        place = (edge.start, edge.end)
-        return next((one for one in self.definition.find_all(cst.Call) if self.definition.span(one) == place), None)
 
     def _judge_callee(self, node: cst.Call, edge: Edge) -> None:
         path, position = edge.target
@@ -266,7 +263,7 @@ class AcksLateNotIdempotent(Rule):
         if b"create(" not in text or b"atomic" in text:
             return
         try:
-            callee = Definition(here.jobs, here.flow, path, position)
+            callee = here.elsewhere(path, position)
         except UnparsableError:
             return
         found = next(_creations(callee), None)

@@ -32,6 +32,8 @@ N = TypeVar("N", bound=cst.CSTNode)
 T = TypeVar("T")
 
 _MAX_BINDINGS = 8
+_KEPT = 16
+"""How many definitions are kept into which rules have looked on the side: the next rule, or argument, often asks again."""
 _SCOPES = (cst.FunctionDef, cst.ClassDef, cst.Lambda)
 _TRIVIA = (
     "whitespace", "leading_lines", "lines_after", "header", "footer", "lpar", "rpar", "trailing", "indent", "newline", "comma",
@@ -250,6 +252,25 @@ class Definition(Glance):
     def call_fact(self, call: cst.Call) -> Call | None:
         """What the index knows of a call."""
         return self._calls.get(id(call))
+
+    def call_at(self, start: int, end: int) -> cst.Call | None:
+        """The call at some bytes of the file, found without asking where nodes stand."""
+        return self._calls_by_place.get((start, end))
+
+    @cached_property
+    def _calls_by_place(self) -> dict[tuple[int, int], cst.Call]:
+        known = ((node, self._calls.get(id(node))) for node in self.find_all(cst.Call))
+        return {(fact.start, fact.end): node for node, fact in known if fact is not None}
+
+    def elsewhere(self, path: str, position: int) -> Definition:
+        """Another definition of the project, for a look into it; raises `UnparsableError`."""
+        self.project.note("file", path)
+        kept = self.flow.looked_into
+        if (path, position) not in kept:
+            if len(kept) == _KEPT:
+                del kept[next(iter(kept))]
+            kept[path, position] = Definition(self.jobs, self.flow, path, position)
+        return kept[path, position]
 
     def once(self, make: Callable[[Definition], T]) -> T:
         """`make(self)`, made once for all the rules that judge the definition."""

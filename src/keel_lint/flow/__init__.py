@@ -13,6 +13,7 @@ from keel_lint.flow.event_loop import EventLoop
 from keel_lint.flow.transactions import Transactions
 
 if TYPE_CHECKING:
+    from keel_lint.definition import Definition
     from keel_lint.jobs import Jobs
 
 
@@ -21,6 +22,7 @@ class Flow:
 
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
+        self.looked_into: dict[tuple[str, int], Definition] = {}
 
     @cached_property
     def calls(self) -> Calls:

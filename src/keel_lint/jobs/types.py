@@ -226,33 +226,21 @@ class Types:
 
     def _given(self, edge: Edge, parameter: cst.Param, function: cst.FunctionDef) -> Value | None:
         """The type of what one call passes for a parameter."""
+        from keel_lint.definition import UnparsableError
+
+        definition = self._definition
+        facts = definition.project.facts(edge.path)
         if edge.scope == MODULE:
             return None
-        caller = self._caller(edge.path, self._definition.project.facts(edge.path).definitions[edge.scope].outer)
-        if caller is None:
+        try:
+            caller = definition.elsewhere(edge.path, facts.definitions[edge.scope].outer)
+        except UnparsableError:
             return None
-        calls = ((node, caller.call_fact(node)) for node in caller.find_all(cst.Call))
-        call = next(
-            (node for node, fact in calls if fact is not None and (fact.start, fact.end) == (edge.start, edge.end)), None
-        )
+        call = caller.call_at(edge.start, edge.end)
         is_method = self._owner(function) >= 0 and not _is_static(function)
         names = [one.name.value for one in function.params.params][is_method:]
         value = _argument(call, parameter.name.value, names) if call is not None else None
         return Types(caller, self._depth + 1).of(value) if value is not None else None
-
-    def _caller(self, path: str, position: int) -> Definition | None:
-        """A definition that calls this one, parsed once a run."""
-        from keel_lint.definition import Definition, UnparsableError
-
-        jobs, flow = self._definition.jobs, self._definition.flow
-
-        def parse() -> Definition | None:
-            try:
-                return Definition(jobs, flow, path, position)
-            except UnparsableError:
-                return None
-
-        return jobs.project.memo(("definition", path, position), parse, None)
 
     def _annotated(self, annotation: cst.Annotation) -> Value | None:
         text = self._definition.code(annotation.annotation).replace('"', "").replace("'", "").strip()
