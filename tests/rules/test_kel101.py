@@ -203,3 +203,110 @@ def test_path(lint: Lint) -> None:
         ("a.py", "calls `g`"),
     ]
     assert "using='b'" in fixed(finding)
+
+
+# -- what opens a transaction elsewhere -------------------------------------------------------------------------------------
+
+SETTINGS = "DATABASES = {'default': {'ENGINE': 'x', 'ATOMIC_REQUESTS': True}}\n"
+MODEL = "from django.db import models\n\nclass Order(models.Model):\n    total = models.IntegerField()\n"
+VIEWS = (
+    "from django.http import HttpRequest\nfrom django.views import View\n"
+    "from rest_framework.decorators import action, api_view\n"
+    "from rest_framework.viewsets import ModelViewSet\nfrom shop.models import Order\n"
+)
+
+OPENED = {
+    "dispatch of a view": (
+        "class Base(View):\n    @transaction.atomic\n"
+        "    def dispatch(self, request):\n        return super().dispatch(request)\n"
+        "class Pay(Base):\n    def post(self, request):\n        send.delay(1)\n"
+    ),
+    "block in dispatch": (
+        "class Pay(View):\n    def dispatch(self, request):\n"
+        "        with atomic():\n            return super().dispatch(request)\n"
+        "    def post(self, request):\n        send.delay(1)\n"
+    ),
+    "caller of a caller": "def a():\n    send.delay(1)\ndef b():\n    a()\n@atomic\ndef c():\n    b()\n",
+    "recursion": (
+        "def a(n):\n    if n:\n        b(n - 1)\n    send.delay(1)\ndef b(n):\n    a(n)\n@atomic\ndef c():\n    b(3)\n"
+    ),
+    "method of the base": (
+        "class A:\n    @atomic\n    def run(self):\n        self.step()\n"
+        "class B(A):\n    def step(self):\n        send.delay(1)\n"
+    ),
+    "save of a model": (
+        "class Paid(Order):\n    def save(self, *args):\n        super().save(*args)\n        send.delay(self.pk)\n"
+        "def f():\n    with atomic():\n        Paid(total=1).save()\n"
+    ),
+    "get_or_create": (
+        "class Paid(Order):\n    def save(self, *args):\n        send.delay(self.pk)\n"
+        "def f():\n    Paid.objects.get_or_create(total=1)\n"
+    ),
+    "map": "def a(x):\n    send.delay(x)\n@atomic\ndef f():\n    list(map(a, [1]))\n",
+    "on_commit of another database": (
+        "def f():\n    with atomic(using='other'):\n        transaction.on_commit(lambda: send.delay(1))\n"
+    ),
+    "its own block in a task": "@shared_task\ndef work():\n    with atomic():\n        send.delay(1)\n",
+}
+
+
+@pytest.mark.parametrize("code", OPENED.values(), ids=OPENED)
+def test_flagged_through_what_opens_the_transaction(lint: Lint, code: str) -> None:
+    findings = lint({"shop/__init__.py": "", "shop/models.py": MODEL, "shop/views.py": VIEWS + HEAD + code}, "KEL101")
+    assert [one.code for one in findings] == ["KEL101"]
+    assert findings[0].hops
+
+
+NOT_OPENED = {
+    "another class": (
+        "class A:\n    @atomic\n    def run(self):\n        self.step()\n    def step(self):\n        pass\n"
+        "class B(A):\n    def run(self):\n        self.step()\n    def step(self):\n        send.delay(1)\n"
+    ),
+    "sibling": (
+        "class A:\n    def go(self):\n        self.step()\nclass B(A):\n    @atomic\n    def run(self):\n        self.go()\n"
+        "    def step(self):\n        pass\nclass C(A):\n    def step(self):\n        send.delay(1)\n"
+    ),
+    "dispatched": (
+        "@shared_task\ndef work():\n    send.delay(1)\n@atomic\ndef f():\n    transaction.on_commit(lambda: work.delay())\n"
+    ),
+    "thread": "def a():\n    send.delay(1)\n@atomic\ndef f(pool):\n    pool.submit(a)\n",
+    "never called": "def f():\n    def inner():\n        send.delay(1)\n    with atomic():\n        return inner\n",
+    "create alone": (
+        "class Paid(Order):\n    def save(self, *args):\n"
+        "        send.delay(self.pk)\ndef f():\n    Paid.objects.create(total=1)\n"
+    ),
+    "durable, then committed": (
+        "def a():\n    with atomic(durable=True):\n        pass\n    send.delay(1)\ndef f():\n    a()\n"
+    ),
+    "the other arm": "def a(now):\n    if now:\n        return\n    send.delay(1)\n@atomic\ndef f():\n    a(now=True)\n",
+}
+
+
+@pytest.mark.parametrize("code", NOT_OPENED.values(), ids=NOT_OPENED)
+def test_silent_where_no_transaction_leads_to_it(lint: Lint, code: str) -> None:
+    assert lint({"shop/__init__.py": "", "shop/models.py": MODEL, "shop/views.py": VIEWS + HEAD + code}, "KEL101") == []
+
+
+IN_REQUESTS = {
+    "view class": ("class Pay(View):\n    def post(self, request):\n        Order().save()\n        send.delay(1)\n", 1),
+    "action": (
+        "class Pay(ModelViewSet):\n    @action(detail=True)\n    def pay(self, request):\n"
+        "        Order().save()\n        send.delay(1)\n",
+        1,
+    ),
+    "decorated": ("@api_view(['POST'])\ndef pay(request):\n    Order().save()\n    send.delay(1)\n", 1),
+    "routed": ("def pay(request):\n    Order().save()\n    send.delay(1)\n", 1),
+    "writes nothing": ("class Pay(View):\n    def post(self, request):\n        send.delay(1)\n", 0),
+    "not atomic": ("@transaction.non_atomic_requests\ndef pay(request):\n    Order().save()\n    send.delay(1)\n", 0),
+    "async": ("async def pay(request):\n    Order().save()\n    send.delay(1)\n", 0),
+    "command": ("class Command:\n    def handle(self):\n        Order().save()\n        send.delay(1)\n", 0),
+}
+
+
+@pytest.mark.parametrize(("code", "count"), IN_REQUESTS.values(), ids=IN_REQUESTS)
+@pytest.mark.parametrize("settings", [SETTINGS, SETTINGS.replace("True", "False"), "ATOMIC_REQUESTS = True\n"])
+def test_requests_count_where_the_settings_make_them_atomic(lint: Lint, code: str, count: int, settings: str) -> None:
+    routes = "from django.urls import path\nfrom shop import views\nurlpatterns = [path('pay', views.pay)]\n"
+    files = {"shop/__init__.py": "", "shop/models.py": MODEL, "shop/urls.py": routes, "shop/settings.py": settings}
+    findings = lint({**files, "shop/views.py": VIEWS + HEAD + code}, "KEL101")
+    assert len(findings) == (count if settings is SETTINGS else 0)

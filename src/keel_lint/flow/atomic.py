@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 ATOMIC = frozenset({"django.db.transaction.atomic", "django.db.transaction.Atomic", "django.db.transaction.commit_on_success"})
 METHOD_DECORATOR = "django.utils.decorators.method_decorator"
 CONTEXT_MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
-HANDLERS = frozenset({"get", "post", "put", "patch", "delete", "form_valid"})
+HANDLERS = frozenset({
+    "create", "delete", "destroy", "form_valid", "get", "partial_update", "patch", "perform_create", "perform_destroy",
+    "perform_update", "post", "put", "update",
+})  # fmt: skip
+"""What the `dispatch` of a view of Django or Django REST framework calls, at once or in the end."""
 
 _SQLALCHEMY = frozenset({"sqlalchemy", "flask_sqlalchemy", "sqlmodel", "advanced_alchemy"})
 _SESSIONS = ("session", "sessionlocal", "sessionmaker", "session_factory", "engine")
@@ -105,7 +109,26 @@ class Atomic:
                 opened = self._decorated_with(path, decorator, owner.parent)
                 if opened is not None:
                     return opened
-        return None
+        return self._by_dispatch(path, definition) if definition.name in HANDLERS else None
+
+    def _by_dispatch(self, path: str, definition: Definition) -> OpenTransaction | None:
+        """The transaction round the handlers of a view whose `dispatch`, or that of a base class, runs in one."""
+        found = self._project.method(path, definition.parent, "dispatch")
+        if found is None or definition.name == "dispatch":
+            return None
+        file, position = found
+        facts = self._project.facts(file)
+        dispatch = facts.definitions[position]
+        opened = (self._decorated_with(file, decorator, dispatch.parent) for decorator in dispatch.decorators)
+        inside = (
+            one
+            for call in facts.calls
+            if call.scope == position and call.callee == "super().dispatch"
+            for one in self.round_block(file, call.block)
+        )
+        first = next((one for one in (*opened, *inside) if one is not None), None)
+        hop = self.hop(path, *definition.name_span, f"`dispatch` calls `{definition.name}`")
+        return first.then(hop) if first is not None else None
 
     def _opened_by(self, path: str, block: Block) -> OpenTransaction | None:
         for callee, text in block.items:

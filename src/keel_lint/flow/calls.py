@@ -238,8 +238,25 @@ class Calls:
         for edge in self.callers(path, position, owner):
             known = [place for place in (owner, edge.owner) if place is not None]
             nearest = next((place for place in known if all(one in self._project.mro(*place) for one in known)), None)
-            if nearest is not None or not known:
-                yield edge, nearest if edge.on_self else None
+            if known and (nearest is None or (edge.on_self and not self._runs_on(edge.path, edge.scope, nearest))):
+                continue
+            yield edge, nearest if edge.on_self else None
+
+    def _runs_on(self, path: str, scope: int, owner: Place) -> bool:
+        """Whether a method runs on instances of a class: no class on the way overrides it without a call of `super()`."""
+        facts = self._project.facts(path)
+        while (
+            facts.definitions[scope].parent != MODULE and facts.definitions[facts.definitions[scope].parent].kind == "function"
+        ):
+            scope = facts.definitions[scope].parent
+        name = facts.definitions[scope].name
+        for place in self._project.methods(*owner, name):
+            if place == (path, scope):
+                return True
+            calls = _Index.of(self._project.facts(place[0])).by_scope.get(place[1], ())
+            if not any(call.callee == f"super().{name}" for call in calls):
+                return False
+        return True
 
     def _callers(self, path: str, position: int, owner: Place | None) -> Iterator[Edge]:
         facts = self._project.facts(path)
