@@ -198,36 +198,10 @@ class Charges:
         target = self._symbol(node)
         if target is None or self._is_careful(node):
             return None
-        found = self._payment_in(*target)
+        found = _payment_in(self.definition.project, *target)
         if found is None or carries_key(self.definition.code(node)) or self._guards.guarded(node):
             return None
         return Charge(found[0], hops=found[1])
-
-    def _payment_in(self, path: str, position: int) -> tuple[str, tuple[Hop, ...]] | None:
-        """The first payment without a key that a function of the project makes, and the way to it."""
-        project = self.definition.project
-        for here, call, symbol, through in followed(project, path, position, WORDS):
-            name = made_name(project, symbol)
-            known = payment(name)
-            text = project.source(here).slice(call.start, call.end)
-            if known is None or carries_key(text) or "**" in text or (known.by_amount and not pays_a_part(text, 0)):
-                continue
-            if not any(self._is_careful_at(place, offset) for place, offset, _, _ in (*through, (here, call.start, 0, ""))):
-                return name, self._hops((*through, (here, call.start, call.end, name)))
-        return None
-
-    def _is_careful_at(self, path: str, offset: int) -> bool:
-        project = self.definition.project
-        facts = project.facts(path)
-        round_it = [one for one in facts.definitions if one.kind == "function" and one.start <= offset < one.end]
-        return any(is_careful(project.source(path).slice(one.body_start, one.end)) for one in round_it)
-
-    def _hops(self, through: Through) -> tuple[Hop, ...]:
-        project = self.definition.project
-        return tuple(
-            Hop(project.absolute(path), project.source(path).span(start, end), f"`{name}` is called here")
-            for path, start, end, name in through
-        )
 
     def with_key(self, node: cst.Call, charge: Charge, key: str) -> FixBuilder | None:
         """The fix that passes an idempotency key, given as source, to a payment service."""
@@ -271,10 +245,51 @@ def may_pay(where: Definition | Glance, call: Call) -> bool:
     if not imports:
         return where.project.mentions(where.path, WORDS)
     leads = (leads_to(where.project, where.path, record, call.callee) for record in imports)
-    return any(_speaks_of_money(where.project, record, module) for record, module in zip(imports, leads, strict=True))
+    may = any(_speaks_of_money(where.project, record, module) for record, module in zip(imports, leads, strict=True))
+    return may and _leads_to_money(where, call)
 
 
 def _speaks_of_money(project: Project, record: Import, module: str | None) -> bool:
     if module is None:
         return any(word.decode() in record.module for word in WORDS)
     return module.endswith("__init__.py") or project.mentions(module, WORDS)
+
+
+def _leads_to_money(where: Definition | Glance, call: Call) -> bool:
+    """Whether a call whose own words say nothing pays all the same, or what it calls cannot be told."""
+    symbol = where.project.resolve(where.path, call.callee, call.scope)
+    if symbol.state != "internal" or symbol.definition < 0 or _PAYING.search(symbol.name.rpartition(".")[2]):
+        return True
+    kind = where.project.facts(symbol.path).definitions[symbol.definition].kind
+    return kind == "function" and _payment_in(where.project, symbol.path, symbol.definition) is not None
+
+
+def _payment_in(project: Project, path: str, position: int) -> tuple[str, tuple[Hop, ...]] | None:
+    """The first payment without a key that a function of the project makes, and the way to it."""
+    key = ("payment in", path, position)
+    return project.memo(key, lambda: _find_payment(project, path, position), None)
+
+
+def _find_payment(project: Project, path: str, position: int) -> tuple[str, tuple[Hop, ...]] | None:
+    for here, call, symbol, through in followed(project, path, position, WORDS):
+        name = made_name(project, symbol)
+        known = payment(name)
+        text = project.source(here).slice(call.start, call.end)
+        if known is None or carries_key(text) or "**" in text or (known.by_amount and not pays_a_part(text, 0)):
+            continue
+        places = (*through, (here, call.start, 0, ""))
+        if not any(_is_careful_at(project, place, offset) for place, offset, _, _ in places):
+            return name, _hops(project, (*through, (here, call.start, call.end, name)))
+    return None
+
+
+def _is_careful_at(project: Project, path: str, offset: int) -> bool:
+    round_it = [one for one in project.facts(path).definitions if one.kind == "function" and one.start <= offset < one.end]
+    return any(is_careful(project.source(path).slice(one.body_start, one.end)) for one in round_it)
+
+
+def _hops(project: Project, through: Through) -> tuple[Hop, ...]:
+    return tuple(
+        Hop(project.absolute(path), project.source(path).span(start, end), f"`{name}` is called here")
+        for path, start, end, name in through
+    )
