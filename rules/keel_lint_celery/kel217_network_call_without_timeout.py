@@ -177,8 +177,8 @@ Unsafe: `timeout=30` is added: a call that took longer and succeeded now fails. 
 is no fix.
 
 ## Known missed alarms
-Calls on objects that come from elsewhere, and more than three functions away from the task. A suppression at the first task that
-gets to a call is one for all of them, as there is no second finding.
+Calls on objects that come from elsewhere, and more than three functions away from the task. A suppression at the first task
+that gets to a call is one for all of them, as there is no second finding.
 
 ## Options
 None.
