@@ -7,6 +7,8 @@ under the context managers and decorators that a project builds on `atomic`. Dja
 request with `ATOMIC_REQUESTS`, round what the admin saves, round `get_or_create()` and `update_or_create()`, round a
 migration. The path says where the transaction is opened and how the call gets there.
 
+A request that writes no row on the way to the task is left alone: there is nothing that the task could miss.
+
 A call that passes a constant is followed only where it leads: `save(notify=False)` does not reach what stands under `if
 notify`.
 
@@ -356,6 +358,66 @@ def refresh(feed_id):
 @login_required
 def refresh_feed(request, feed_id):
     refresh.delay(feed_id)
+```
+
+### A request that writes no row
+```python title="shop/settings.py"
+DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "ATOMIC_REQUESTS": True}}
+```
+```python title="shop/api.py"
+from celery import shared_task
+from django.core.cache import cache
+from django.core.files.storage import default_storage
+from rest_framework.generics import CreateAPIView
+
+
+@shared_task
+def scan(name, options):
+    print(name, options)
+
+
+class Uploads(CreateAPIView):
+    def perform_create(self, serializer):
+        self.save_and_scan(serializer.validated_data["file"])
+
+    def save_and_scan(self, file):
+        seen, options = set(), {}
+        seen.add(file.name)
+        options.update({"size": file.size})
+        name = default_storage.save(f"uploads/{file.name}", file)
+        cache.set("last upload", name)
+        scan.delay(name, options)
+```
+
+### A `save` with a flag that says no
+```python title="shop/models.py"
+from django.db import models
+
+from shop.tasks import index_tag
+
+
+class Tag(models.Model):
+    name = models.CharField(max_length=80)
+
+    def save(self, *args, index=False, **kwargs):
+        super().save(*args, **kwargs)
+        if index:
+            index_tag.delay(self.pk)
+```
+```python title="shop/tasks.py"
+from celery import shared_task
+
+
+@shared_task
+def index_tag(tag_id):
+    print(tag_id)
+```
+```python title="shop/views.py"
+from shop.models import Tag
+
+
+def tag(name):
+    return Tag.objects.get_or_create(name=name)
 ```
 
 ### Another thread, another connection

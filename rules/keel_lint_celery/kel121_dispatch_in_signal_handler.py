@@ -120,6 +120,47 @@ def product_deleted(sender, instance, **kwargs):
     remove_from_index.delay_on_commit(instance.pk)
 ```
 
+### A row that the saving of another one may make
+```python title="shop/models.py"
+from django.db import models
+
+
+class Address(models.Model):
+    text = models.TextField()
+
+
+class Shop(models.Model):
+    text = models.TextField()
+    address = models.ForeignKey(Address, null=True, on_delete=models.SET_NULL)
+
+    def save(self, *args, **kwargs):
+        super().save(*args, **kwargs)
+        if self.address and self.address.text != self.text:
+            Address.objects.create(text=self.text)
+```
+```python title="shop/apps.py"
+from celery import shared_task
+from django.db.models.signals import post_save
+
+from shop.models import Address, Shop
+
+
+@shared_task
+def index_address(address_id):
+    print(address_id)
+
+
+def address_saved(sender, instance, **kwargs):
+    index_address.delay(instance.pk)
+
+
+post_save.connect(address_saved, sender=Address)
+
+
+def shop(text):
+    return Shop.objects.get_or_create(text=text)
+```
+
 ### `on_commit`
 ```python
 from functools import partial

@@ -206,13 +206,20 @@ class SwallowedSoftTimeLimit(Rule):
             return
         start = self.definition.span(handler)[0]
         end = self.definition.span(handler.type)[1] if handler.type is not None else start + len("except")
+        then = "until the hard one kills the process" if self._is_killed() else "and no hard one ends the task"
         message = (
-            "this catches SoftTimeLimitExceeded too and the loop goes on: the limit has no effect, until the hard one kills "
-            "the process; write `except SoftTimeLimitExceeded: raise` first"
+            f"this catches SoftTimeLimitExceeded too and the loop goes on: the limit has no effect, {then}; "
+            "write `except SoftTimeLimitExceeded: raise` first"
         )
         builder = self.definition.fix("Let the limit through", "unsafe")
         insert_handler(builder, self.definition, handler, _LIMIT)
         self.report((start, end), message, fix=builder)
+
+    def _is_killed(self) -> bool:
+        """Whether the task has a hard time limit too."""
+        task = self.definition.task
+        limit = self.definition.jobs.tasks.option(task, "time_limit") if task is not None else None
+        return limit is not None and bool(limit.value)
 
     def _is_in_loop(self, node: cst.Try) -> bool:
         """Whether the `try` is a part of a loop's body: what comes behind the handler is the next round."""

@@ -2,7 +2,9 @@
 
 ## What it does
 Finds calls in a task that wait for ever unless they are told not to: `requests`, `urllib`, `urllib3`, `smtplib`, `ftplib`,
-`socket.create_connection` and the like without `timeout`, also in the functions of the project that the task calls.
+`socket.create_connection` and the like without `timeout`, also in the functions of the project that the task calls. One call
+is one finding: where several tasks get to it, it stands at the first of them (the one that makes the call itself, else by file
+and line), with their number.
 
 ## Why is this bad?
 A server that accepts the connection and never answers keeps the worker process for good: nothing fails, nothing is logged.
@@ -58,6 +60,57 @@ from shop.crm import push
 @shared_task
 def sync_user(user_id):
     push(user_id)  # KEL217
+```
+
+### In a function that two tasks call
+```python title="shop/crm.py"
+import requests
+
+
+def push(user_id):
+    return requests.post("https://crm.example/users", json={"id": user_id})
+```
+```python title="shop/orders.py"
+from celery import shared_task
+
+from shop.crm import push
+
+
+@shared_task
+def order(user_id):
+    push(user_id)  # KEL217
+```
+```python title="shop/users.py"
+from celery import shared_task
+
+from shop.crm import push
+
+
+@shared_task
+def move(user_id):
+    push(user_id)
+
+
+@shared_task
+def rename(user_id):
+    push(user_id)
+```
+
+### In a task that another one calls as a function
+```python
+import requests
+from celery import shared_task
+
+
+@shared_task
+def sync_users(user_ids):
+    for user_id in user_ids:
+        sync_user(user_id)
+
+
+@shared_task
+def sync_user(user_id):
+    requests.post("https://crm.example/users", json={"id": user_id})  # KEL217
 ```
 
 ## Use instead
@@ -124,7 +177,8 @@ Unsafe: `timeout=30` is added: a call that took longer and succeeded now fails. 
 is no fix.
 
 ## Known missed alarms
-Calls on objects that come from elsewhere, and more than three functions away from the task.
+Calls on objects that come from elsewhere, and more than three functions away from the task. A suppression at the first task
+that gets to a call is one for all of them, as there is no second finding.
 
 ## Options
 None.
@@ -137,7 +191,7 @@ None.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
@@ -148,11 +202,13 @@ from keel_lint.rule import Rule
 from keel_lint_celery._code import is_spread, keywords
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from keel_lint.fixing import FixBuilder
     from keel_lint.glance import Glance
     from keel_lint.jobs.outside import Outgoing
+    from keel_lint.jobs.tasks import Task
+    from keel_lint.project import Project
 
 _BY_POSITION = {
     "ftplib.FTP": 5, "http.client.HTTPConnection": 3, "http.client.HTTPSConnection": 3, "imaplib.IMAP4": 3, "poplib.POP3": 3,
@@ -160,6 +216,15 @@ _BY_POSITION = {
 }  # fmt: skip
 """With how many positional arguments the last one is the timeout."""
 _SECONDS = 30
+_SETS_DEFAULT = b"setdefaulttimeout"
+_LIMITS = ("time_limit", "soft_time_limit")
+
+
+class _Reached(NamedTuple):
+    """Which task reports a call, as (path, position), and how many tasks get to it."""
+
+    first: tuple[str, int]
+    tasks: int
 
 
 class NetworkCallWithoutTimeout(Rule):
@@ -178,7 +243,7 @@ class NetworkCallWithoutTimeout(Rule):
     def may_find(cls, glance: Glance) -> bool:
         """Whether the task talks to the outside at all, and nothing gives all sockets a timeout."""
         task = glance.jobs.tasks.at(glance.path, glance.position)
-        if task is None or b"setdefaulttimeout" in glance.project.source(glance.path).text:
+        if task is None or _SETS_DEFAULT in glance.project.source(glance.path).text:
             return False
         return bool(outgoing(glance.project, glance.path, glance.position))
 
@@ -187,18 +252,42 @@ class NetworkCallWithoutTimeout(Rule):
         name = self.definition.once(Receivers).called(node)
         if name not in WAITING or self._gives_up(node, name) or self._has_adapter(node):
             return
-        builder = self._fix(node)
-        self.report(node, _message(name), fix=builder)
+        found = self._reached.get((self.definition.path, self.definition.span(node)[0]))
+        self.report(node, self._message(name, found.tasks if found is not None else 1), fix=self._fix(node))
 
     def finish(self) -> None:
         """Judge what the functions do that the task calls."""
-        seen: set[int] = set()
-        for one in outgoing(self.definition.project, self.definition.path, self.definition.position):
+        here, seen = (self.definition.path, self.definition.position), set[int]()
+        for one in outgoing(self.definition.project, *here):
             first = one.through[0] if one.through else None
-            if first is None or not one.waits or first[1] in seen or first[0] != self.definition.path:
+            if first is None or not one.waits or first[1] in seen:
+                continue
+            found = self._reached.get((one.path, one.start))
+            if found is None or found.first != here:
                 continue
             seen.add(first[1])
-            self.report((first[1], first[2]), _message(one.name), hops=tuple(self._way(one)))
+            self.report((first[1], first[2]), self._message(one.name, found.tasks), hops=tuple(self._way(one)))
+
+    @property
+    def _reached(self) -> Mapping[tuple[str, int], _Reached]:
+        """The calls that wait for ever, by file and place, and which tasks of the project get to them."""
+        definition, nothing = self.definition, dict[tuple[str, int], _Reached]()
+        find = lambda: _reached(definition.project, definition.jobs.all_tasks)  # noqa: E731
+        return definition.project.memo(("waiting calls of tasks",), find, nothing)
+
+    def _message(self, name: str, tasks: int) -> str:
+        reached = f" ({tasks} tasks get there)" if tasks > 1 else ""
+        keeps = "until the time limit ends it" if self._is_limited() else "for ever, and no error is logged"
+        return (
+            f"`{name}` without a timeout{reached}: when the other side does not answer, it keeps the worker process {keeps}; "
+            f"add `timeout={_SECONDS}`"
+        )
+
+    def _is_limited(self) -> bool:
+        """Whether a time limit ends the task."""
+        task = self.definition.task
+        options = (self.definition.jobs.tasks.option(task, name) for name in _LIMITS) if task is not None else ()
+        return any(option is not None and option.value is not None for option in options)
 
     def _gives_up(self, node: cst.Call, name: str) -> bool:
         """Whether a call has a timeout, or may have one."""
@@ -229,8 +318,13 @@ class NetworkCallWithoutTimeout(Rule):
         return builder
 
 
-def _message(name: str) -> str:
-    return (
-        f"`{name}` without a timeout: when the other side does not answer, it keeps the worker process for ever, and no error "
-        f"is logged; add `timeout={_SECONDS}`"
-    )
+def _reached(project: Project, tasks: Iterable[Task]) -> dict[tuple[str, int], _Reached]:
+    """The calls without a timeout that tasks get to; a task that makes the call itself is the first."""
+    ways: dict[tuple[str, int], set[tuple[bool, str, int]]] = {}
+    for task in tasks:
+        if _SETS_DEFAULT in project.source(task.path).text:
+            continue
+        for one in outgoing(project, task.path, task.position):
+            if one.waits:
+                ways.setdefault((one.path, one.start), set()).add((bool(one.through), task.path, task.position))
+    return {call: _Reached(min(found)[1:], len(found)) for call, found in ways.items()}

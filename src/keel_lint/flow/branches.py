@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from keel_lint.index.facts import MODULE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from keel_lint.flow.calls import Edge
     from keel_lint.index.facts import Parameter
@@ -23,6 +23,8 @@ Known = dict[str, object]
 
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _UNKNOWN = object()
+_GIVEN_BY_DJANGO = frozenset({"force_insert", "force_update", "update_fields", "using"})
+"""What Django itself passes to the `save` of a model (`django/db/models/query.py`, `create`)."""
 
 
 class Branches:
@@ -35,9 +37,11 @@ class Branches:
         """What a call says of the parameters of the function that it runs; `known` is what is known where it stands."""
         facts = self._project.facts(edge.target[0])
         target = facts.definitions[edge.target[1]]
+        if edge.fires and target.name == "save":
+            return _defaults(target.parameters, given=_GIVEN_BY_DJANGO)
         if edge.how != "call" or edge.fires:
             return {"created": True} if edge.fires == "created" else {}
-        call = _parsed(self._project.source(edge.path).text[edge.start : edge.end].decode("utf-8", "replace"))
+        call = parsed(self._project.source(edge.path).text[edge.start : edge.end].decode("utf-8", "replace"))
         if not isinstance(call, ast.Call):
             return {}
         is_method = target.parent != MODULE and facts.definitions[target.parent].kind == "class"
@@ -68,8 +72,14 @@ def _bound(call: ast.Call, parameters: Sequence[Parameter], known: Mapping[str, 
     given |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg is not None}
     found = {name: _value(node, known) for name, node in given.items()}
     if not is_starred and all(keyword.arg is not None for keyword in call.keywords):
-        left_out = (p for p in parameters if p.name not in given and p.default)
-        found |= {p.name: _value(tree, {}) for p in left_out if (tree := _parsed(p.default)) is not None}
+        found |= _defaults(parameters, given)
+    return {name: value for name, value in found.items() if value is not _UNKNOWN}
+
+
+def _defaults(parameters: Iterable[Parameter], given: Container[str]) -> Known:
+    """The constant defaults of the parameters that are not given."""
+    left_out = ((p.name, parsed(p.default)) for p in parameters if p.name not in given and p.default)
+    found = {name: _value(tree, {}) for name, tree in left_out if tree is not None}
     return {name: value for name, value in found.items() if value is not _UNKNOWN}
 
 
@@ -163,7 +173,8 @@ def _function(text: str) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef | None,
 
 
 @lru_cache(maxsize=2048)
-def _parsed(text: str) -> ast.expr | None:
+def parsed(text: str) -> ast.expr | None:
+    """The tree of an expression, `None` where it is none."""
     try:
         return ast.parse(f"({text})", mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):

@@ -8,13 +8,14 @@ Source: https://docs.djangoproject.com/en/stable/topics/db/transactions/
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from keel_lint.flow.atomic import Atomic, OpenTransaction
-from keel_lint.flow.branches import Branches, Known
+from keel_lint.flow.branches import Branches, Known, parsed
 from keel_lint.flow.frameworks import Frameworks
 from keel_lint.index.facts import MODULE
 
@@ -28,8 +29,11 @@ if TYPE_CHECKING:
     from keel_lint.project import Project
 
 _WRITE = re.compile(
-    r"a?(?:save|create|update|delete|bulk_\w+|(?:get|update)_or_create|add|remove|set|clear|perform_\w+)|\w*_?save\w*"
+    r"a?(?:bulk_(?:create|update)|(?:get|update)_or_create)|perform_(?:create|destroy|update)|\w*_save|save_\w+"
 )
+_WRITE_OF_ROWS = re.compile(r"a?(?:create|delete|save|update)")
+"""Methods of rows and managers, whose values are given by name; those of storages, caches and dictionaries take positions."""
+_CHANGE_OF_RELATIONS = re.compile(r"a?(?:add|clear|remove|set)")
 _DEFERRING = ("on_commit", "after_commit")
 
 
@@ -104,12 +108,28 @@ class Transactions:
         if not opened.by_request:
             return False
         places = [(step.path, step.position), *(edge.target for edge in step.way)]
-        return not any(self._writes(path, position) for path, position in places)
+        followed = {(edge.path, edge.start) for edge in step.way}
+        return not any(self._writes(path, position, followed) for path, position in places)
 
-    def _writes(self, path: str, position: int) -> bool:
+    def _writes(self, path: str, position: int, followed: set[tuple[str, int]]) -> bool:
+        """Whether a function writes rows by itself; what the calls that are `followed` do is told by what they run."""
         definition = self._project.facts(path).definitions[position]
         calls = (call for call in self._project.facts(path).calls if definition.start <= call.start < definition.end)
-        return any(_WRITE.fullmatch(call.callee.rpartition(".")[2]) is not None for call in calls)
+        return any(self._is_write(path, call) for call in calls if (path, call.start) not in followed)
+
+    def _is_write(self, path: str, call: Call) -> bool:
+        """Whether a call writes rows, by its name and how it is given its arguments."""
+        owner, _, last = call.callee.rpartition(".")
+        if _WRITE_OF_ROWS.fullmatch(last):
+            return owner in {"self", "super()"} or (bool(owner) and self._is_given_by_name(path, call))
+        if _CHANGE_OF_RELATIONS.fullmatch(last):
+            return "." in owner and self._project.resolve(path, owner, call.scope).state != "external"
+        return _WRITE.fullmatch(last) is not None
+
+    def _is_given_by_name(self, path: str, call: Call) -> bool:
+        """Whether a call has no positional arguments, unpacked ones aside."""
+        tree = parsed(self._project.source(path).text[call.start : call.end].decode("utf-8", "replace"))
+        return isinstance(tree, ast.Call) and all(isinstance(argument, ast.Starred) for argument in tree.args)
 
     def _is_signal(self, edge: Edge) -> bool:
         """Whether Django runs a function because of a signal, and not as the `save` of the model."""
@@ -130,7 +150,9 @@ class Transactions:
             above = _Step(edge.path, edge.scope, owner, (edge, *step.way), step.end)
             if not self._is_passable(above):
                 continue
-            opened = [*([own] if own is not None else []), *self._atomic.round_block(edge.path, edge.block)]
+            # A row that the saving of another one may make: whether it is made at all depends on what is not known here.
+            is_sure = own is not None and not any(one.fires for one in step.way)
+            opened = [*([own] if own is not None and is_sure else []), *self._atomic.round_block(edge.path, edge.block)]
             fits = next((one for one in opened if alias is None or one.alias == alias), None)
             if fits is not None or (edge.scope != MODULE and not any(one.durable for one in opened)):
                 yield above, fits
