@@ -79,7 +79,8 @@ class WorkflowCode:
         """Where a node runs, or `None` where it is no workflow code: defaults and decorators of methods, activities, types."""
         if not self._handlers:
             return None
-        sandboxed, first_run_only = self._stated_sandboxed, False
+        sandboxed = self._stated_sandboxed
+        first_run_only = isinstance(node, cst.Call) and self.is_cut(node, on_replay=True)
         below = node
         for above in self.definition.ancestors(node):
             if id(above) in self._handlers:
@@ -165,11 +166,11 @@ class WorkflowCode:
         """Whether the sandbox of the project's temporalio refuses a call of this name; see `jobs.sandbox`."""
         return refused(name, self.definition.jobs.version("temporalio").release)
 
-    def is_cut(self, node: cst.CSTNode) -> bool:
-        """Whether a guard keeps a node from running in a workflow, such as a `return` where there is none."""
+    def is_cut(self, node: cst.CSTNode, *, on_replay: bool = False) -> bool:
+        """Whether a guard keeps a node from running in a workflow, such as a `return` where there is none, or in a replay."""
         fact = self.definition.call_fact(node) if isinstance(node, cst.Call) else None
         start = fact.start if fact is not None else self.definition.span(node)[0]
-        return self.determinism.is_cut(self.definition.path, self.definition.scope(node), start)
+        return self.determinism.is_cut(self.definition.path, self.definition.scope(node), start, on_replay=on_replay)
 
     # -- what is reached --------------------------------------------------------------------------------------------------
 

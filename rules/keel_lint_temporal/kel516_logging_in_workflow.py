@@ -3,8 +3,9 @@
 ## What it does
 
 Reports `print()` and the loggers of `logging`, loguru and structlog in workflow code, and a logger of theirs that is kept
-in an attribute of the workflow. Queries, validators and what stands under `if not workflow.unsafe.is_replaying():` are left
-out.
+in an attribute of the workflow. Queries, validators, methods that nothing in the class refers to and what stands under a
+branch on `workflow.unsafe.is_replaying()` are left out. So are the loggers of a library for which the project has a filter
+that asks `is_replaying()`.
 
 ## Why is this bad?
 
@@ -95,11 +96,81 @@ class Order:
     async def run(self, order: str) -> None:
         if not workflow.unsafe.is_replaying():
             logger.info("order %s", order)
+        self.note("begun")
+
+    def note(self, text: str) -> None:
+        if workflow.unsafe.is_replaying():
+            return
+        logger.info(text)
 
     @workflow.query
     def state(self) -> str:
         logger.info("asked")
         return "open"
+```
+
+### A line about the replay itself
+
+```python
+import logging
+
+from temporalio import workflow
+
+logger = logging.getLogger(__name__)
+
+
+@workflow.defn
+class Order:
+    @workflow.run
+    async def run(self, order: str) -> None:
+        if workflow.unsafe.is_replaying():
+            logger.debug("replays")
+        else:
+            logger.debug("runs for the first time")
+```
+
+### A filter that drops what a replay logs
+
+```python title="shop/log.py"
+from loguru import logger
+from temporalio import workflow
+
+
+def first_run_only(record: dict[str, object]) -> bool:
+    return not (workflow.in_workflow() and workflow.unsafe.is_replaying())
+
+
+logger.add("shop.log", filter=first_run_only)
+```
+
+```python title="shop/workflows.py"
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from shop.log import logger
+
+
+@workflow.defn
+class Order:
+    @workflow.run
+    async def run(self, order: str) -> None:
+        logger.info("begin", order=order)
+```
+
+### A helper for debugging that nothing calls
+
+```python
+from temporalio import workflow
+
+
+@workflow.defn
+class Order:
+    @workflow.run
+    async def run(self, order: str) -> None:
+        self.order = order
+
+    def show(self) -> None:
+        print(self.order)
 ```
 
 ### Activities and the code beside a workflow
@@ -133,7 +204,7 @@ and structlog, which take keywords that `workflow.logger` refuses (KEL627).
 
 ## Known missed alarms
 
-Helpers outside the workflow class: they often serve activities as well.
+Helpers outside the workflow class: they often serve activities as well. Methods that only code outside the class calls.
 
 ## Options
 
@@ -148,16 +219,21 @@ None.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from keel_lint.definition import descendants
+from keel_lint.flow.determinism import REPLAYING
 from keel_lint.rule import Rule
+from keel_lint_temporal._handlers import methods_of
 from keel_lint_temporal._workflow_code import WorkflowCode
 
 if TYPE_CHECKING:
     from keel_lint.definition import Definition
     from keel_lint.fixing import FixBuilder
+    from keel_lint_temporal._handlers import Method
 
 _STANDARD_LEVELS = frozenset({"critical", "debug", "error", "exception", "fatal", "info", "log", "warn", "warning"})
 LEVELS = _STANDARD_LEVELS | {"msg", "success", "trace", "failure", "err"}
@@ -178,12 +254,15 @@ class LoggingInWorkflow(Rule):
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)
         self.workflow = definition.once(WorkflowCode)
+        self.methods = methods_of(definition)
 
     def visit_Call(self, node: cst.Call) -> None:
         """Judge a line that is logged, or a logger that is kept."""
         name = self.name(node)
         if name == "builtins.print":
             self.judge_print(node)
+        elif name is not None and name.partition(".")[0] in self.definition.jobs.temporal.replay_filters:
+            return
         elif name is not None and self.logs(name):
             self.say(node, "logs", self.standard_fix(node, name))
         elif name is not None and _owner(name) is not None and self.is_kept(node):
@@ -210,6 +289,30 @@ class LoggingInWorkflow(Rule):
         targets += [holder.target] if isinstance(holder, cst.AnnAssign) else []
         return any(isinstance(target, cst.Attribute) for target in targets)
 
+    def is_called(self, node: cst.Call) -> bool:
+        """Whether a node stands in a method that the engine calls, or one that such a method refers to."""
+        method = self.methods.round(node)
+        return method is None or self.methods.inherits() or method in self.running
+
+    @cached_property
+    def running(self) -> list[Method]:
+        """The methods that run in a workflow."""
+        every = self.methods.all
+        return self.methods.reached(method for method in every if method.kind or method.name.startswith("__"))
+
+    def is_told_apart(self, node: cst.Call) -> bool:
+        """Whether a line is logged in a branch on whether the code is replayed: the author has seen to it."""
+        below: cst.CSTNode = node
+        for above in self.definition.ancestors(node):
+            if isinstance(above, (cst.If, cst.IfExp)) and below is not above.test and self.asks_for_replay(above.test):
+                return True
+            below = above
+        return False
+
+    def asks_for_replay(self, test: cst.BaseExpression) -> bool:
+        calls = (inner for inner in descendants(test) if isinstance(inner, cst.Call))
+        return any(self.workflow.called(call) == REPLAYING for call in calls)
+
     def judge_print(self, node: cst.Call) -> None:
         one_value = len(node.args) == 1 and node.args[0].keyword is None and not node.args[0].star
         is_statement = isinstance(self.definition.parent(node), cst.Expr)
@@ -231,6 +334,8 @@ class LoggingInWorkflow(Rule):
     def say(self, node: cst.Call, does: str, fix: FixBuilder | None) -> None:
         place = self.workflow.place(node)
         if place is None or place.handler != "run" or place.first_run_only or self.workflow.is_cut(node):
+            return
+        if not self.is_called(node) or self.is_told_apart(node):
             return
         what = f"`{self.definition.code(node.func)}()` {does} past `workflow.logger`"
         self.report(node, f"{what}: each replay logs the same lines again; use `workflow.logger`", fix=fix)

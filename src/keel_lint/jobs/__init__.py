@@ -63,6 +63,7 @@ class Jobs:
         project.derive("heartbeating", lambda: " ".join(sorted(self.temporal.heartbeating)).encode())
         project.derive("client-in-activity", lambda: bytes([self.temporal.helper_asks_for_client]))
         project.derive("heartbeat-interceptor", lambda: bytes([self.temporal.interceptor_heartbeats]))
+        project.derive("replay-filters", lambda: " ".join(sorted(self.temporal.replay_filters)).encode())
         project.derive("timeout-interceptor", lambda: bytes([self.temporal.interceptor_sets_timeouts]))
 
     @property

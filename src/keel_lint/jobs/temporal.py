@@ -30,6 +30,10 @@ _INBOUND = re.compile(rb"\bActivityInboundInterceptor\b")
 _HEARTBEAT = re.compile(rb"heartbeat", re.IGNORECASE)
 _CLIENT = re.compile(rb"\bactivity\.client\b|\bfrom temporalio\.activity import\b[^\n]*\bclient\b")
 _LIST = re.compile(r"[\[(]\s*((?:[\w.]+\s*,?\s*)*)[\])]\Z")
+_REPLAYING = re.compile(rb"\bis_replaying\b")
+_LOG_RECORDS = frozenset({"record", "event_dict"})
+_LOG_CLASSES = ("Filter", "Handler", "Adapter", "Formatter")
+LOGGING_LIBRARIES = frozenset({"logging", "loguru", "structlog"})
 _SETS_TIMEOUT = re.compile(rb"(?:start|schedule)_to_close_timeout\s*=(?!=)")
 
 
@@ -273,6 +277,37 @@ class Temporal:
     def _helper_asks_for_client(self) -> bool:
         with self._project.recording(inner=True):
             return any(self._finds(_CLIENT, path) for path in self._relevant)
+
+    @property
+    def replay_filters(self) -> frozenset[str]:
+        """The logging libraries whose lines a filter of the project drops during a replay.
+
+        Such a filter is a function that is given a log record, or a method of a filter or handler, and asks `is_replaying()`.
+        """
+        self._project.note("derived", "replay-filters")
+        return self._replay_filters
+
+    @cached_property
+    def _replay_filters(self) -> frozenset[str]:
+        with self._project.recording(inner=True):
+            files = [path for path in self._relevant if self._finds(_REPLAYING, path)]
+            return frozenset(library for path in files if self._filters_replays(path) for library in self._logs_with(path))
+
+    def _filters_replays(self, path: str) -> bool:
+        text, definitions = self._project.source(path).text, self._project.facts(path).definitions
+        asking = (d for d in definitions if d.kind == "function" and _REPLAYING.search(text, d.start, d.end))
+        return any(self._is_log_filter(path, definition) for definition in asking)
+
+    def _is_log_filter(self, path: str, definition: Definition) -> bool:
+        if not _LOG_RECORDS.isdisjoint(parameter.name for parameter in definition.parameters):
+            return True
+        owner = self._project.facts(path).definitions[definition.parent] if definition.parent >= 0 else None
+        return owner is not None and any(base.text.endswith(_LOG_CLASSES) for base in owner.bases)
+
+    def _logs_with(self, path: str) -> frozenset[str]:
+        """The logging libraries that a file imports; all of them where it imports none."""
+        imported = {record.module.partition(".")[0] for record in self._project.facts(path).imports}
+        return LOGGING_LIBRARIES & imported or LOGGING_LIBRARIES
 
     def _finds(self, pattern: re.Pattern[bytes], path: str) -> bool:
         if self._project.try_facts(path) is None:
