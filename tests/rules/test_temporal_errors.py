@@ -65,6 +65,17 @@ def test_a_worker_of_the_project_lists_a_type(lint: Lint) -> None:
     assert [finding.message.split()[0] for finding in lint({"a.py": raised, "w.py": worker}, "KEL702")] == ["`ValueError`"]
 
 
+DOCSTRING = 'class A:\n    """Like so.\n\n    {}\n    """\n'
+
+
+@pytest.mark.parametrize("shown", ['"""{}"""', "'''{}'''", "# {}", DOCSTRING])
+def test_what_a_docstring_or_a_comment_shows_is_no_worker(lint: Lint, shown: str) -> None:
+    worker = "Worker(c, task_queue='a # b', workflow_failure_exception_types=[Exception])"
+    files = {"a.py": in_run("raise Mine"), "w.py": "import temporalio\n" + shown.format(worker)}
+    assert len(lint(files, "KEL702")) == 1
+    assert lint({**files, "w.py": f"import temporalio\n{worker}  # so much for '\n"}, "KEL702") == []
+
+
 def test_a_method_of_run_and_signal_is_reported_once(lint: Lint) -> None:
     code = with_run("@workflow.signal\ndef on(self):\n    self.a()\n\ndef a(self):\n    raise Mine", "self.a()")
     assert [finding.code for finding in lint({"a.py": code}, "KEL702", "KEL703")] == ["KEL702"]

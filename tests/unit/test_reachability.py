@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from keel_lint.flow.calls import Calls
@@ -96,7 +96,15 @@ def shortest(program: Program, index: int) -> int | None:
     return best.get(index)
 
 
+NEARER_BEHIND_A_BLOCK = (
+    Function(0, False, False, True, ()),
+    Function(0, False, False, False, ((0, "plain"),)),
+    Function(0, False, True, False, ((0, "plain"), (1, "block"))),
+)
+
+
 @given(PROGRAMS)
+@example(NEARER_BEHIND_A_BLOCK)
 @settings(max_examples=150, deadline=None)
 def test_a_dispatch_is_in_a_transaction_exactly_where_a_way_leads_from_one(program: Program) -> None:
     project = Project(Path("/project"), [f"{module}.py" for module in MODULES], Memory(written(program)))

@@ -79,10 +79,12 @@ class Transactions:
 
     def _round_function(self, path: str, call: Call, alias: str | None) -> OpenTransaction | None:
         """The transaction with the shortest way to a call: breadth first, so that cycles and orders do not matter."""
-        waiting = deque([_Step(path, call.scope, None, (), call.start)])
+        waiting: deque[tuple[_Step, OpenTransaction | None]] = deque([(_Step(path, call.scope, None, (), call.start), None)])
         seen: set[tuple[str, int, Place | None]] = set()
         while waiting:
-            step = waiting.popleft()
+            step, found = waiting.popleft()
+            if found is not None:
+                return self._seen_from(found, step)
             key = (step.path, step.position, step.owner)
             if key in seen:
                 continue
@@ -92,10 +94,7 @@ class Transactions:
                 return self._seen_from(opened, step)
             if (opened is not None and opened.durable) or self._waits_for_commit(step.path, step.position):
                 continue
-            for above, found in self._above(step, alias):
-                if found is not None:
-                    return self._seen_from(found, above)
-                waiting.append(above)
+            waiting.extend(self._above(step, alias))
         return None
 
     def _seen_from(self, opened: OpenTransaction, step: _Step) -> OpenTransaction:

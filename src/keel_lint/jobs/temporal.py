@@ -34,6 +34,7 @@ _REPLAYING = re.compile(rb"\bis_replaying\b")
 _LOG_RECORDS = frozenset({"record", "event_dict"})
 _LOG_CLASSES = ("Filter", "Handler", "Adapter", "Formatter")
 LOGGING_LIBRARIES = frozenset({"logging", "loguru", "structlog"})
+_PROSE = re.compile(rb"(\"\"\"|''')(?:\\.|[^\\])*?\1|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|#[^\n]*", re.DOTALL)
 _SETS_TIMEOUT = re.compile(rb"(?:start|schedule)_to_close_timeout\s*=(?!=)")
 
 
@@ -65,12 +66,7 @@ class Temporal:
     @cached_property
     def _sandbox_is_weakened(self) -> bool:
         with self._project.recording(inner=True):
-            return any(self._weakens_sandbox(path) for path in self._relevant)
-
-    def _weakens_sandbox(self, path: str) -> bool:
-        if self._project.try_facts(path) is None:
-            return False
-        return _WEAKENS_SANDBOX.search(self._project.source(path).text) is not None
+            return any(self._finds(_WEAKENS_SANDBOX, path) for path in self._relevant)
 
     @property
     def modules_passed_through(self) -> frozenset[str]:
@@ -84,9 +80,7 @@ class Temporal:
             return frozenset(name for path in self._relevant for name in self._passed_by_worker(path))
 
     def _passed_by_worker(self, path: str) -> Iterator[str]:
-        if self._project.try_facts(path) is None:
-            return
-        for found in _PASSES_MODULES.finditer(self._project.source(path).text):
+        for found in self._matches(_PASSES_MODULES, path):
             yield from (name.decode() for name in _STRING.findall(found[1]))
 
     def passes_through(self, path: str, written: str, target: str) -> bool:
@@ -139,10 +133,8 @@ class Temporal:
             return frozenset(name for path in self._relevant for name in self._failure_types_in(path))
 
     def _failure_types_in(self, path: str) -> frozenset[str]:
-        if self._project.try_facts(path) is None:
-            return frozenset()
-        found = _FAILURE_TYPES.findall(self._project.source(path).text)
-        return frozenset(name for text in found for name in _listed(text.decode("utf-8", "replace")))
+        found = (match[1].decode("utf-8", "replace") for match in self._matches(_FAILURE_TYPES, path))
+        return frozenset(name for text in found for name in _listed(text))
 
     def _stated(self, path: str, definition: Definition) -> dict[str, str]:
         """The keyword arguments of `@workflow.defn`, as source."""
@@ -235,8 +227,8 @@ class Temporal:
     def dotted_error_types(self) -> frozenset[str]:
         """The dotted names that stand behind `type=` somewhere in the project."""
         with self._project.recording(inner=True):
-            found = (_TYPE.findall(self._project.source(path).text) for path in self._relevant if self._finds(_TYPE, path))
-            return frozenset(name.decode("utf-8", "replace") for names in found for name in names)
+            found = (match[1] for path in self._relevant for match in self._matches(_TYPE, path))
+            return frozenset(name.decode("utf-8", "replace") for name in found)
 
     @property
     def interceptor_heartbeats(self) -> bool:
@@ -310,9 +302,14 @@ class Temporal:
         return LOGGING_LIBRARIES & imported or LOGGING_LIBRARIES
 
     def _finds(self, pattern: re.Pattern[bytes], path: str) -> bool:
+        return bool(self._matches(pattern, path))
+
+    def _matches(self, pattern: re.Pattern[bytes], path: str) -> list[re.Match[bytes]]:
+        """Where a pattern matches in the code of a file: what a docstring or a comment shows is nobody's worker."""
         if self._project.try_facts(path) is None:
-            return False
-        return pattern.search(self._project.source(path).text) is not None
+            return []
+        text = self._project.source(path).text
+        return list(pattern.finditer(_code(text))) if pattern.search(text) else []
 
     def handler(self, path: str, definition: Definition) -> str | None:
         """`run`, `signal`, `query`, `update` or `init` for a method that the engine calls."""
@@ -331,6 +328,11 @@ class Temporal:
             for decorator in definition.decorators
             if decorator.callee
         )
+
+
+def _code(text: bytes) -> bytes:
+    """A file's text without comments and without strings in triple quotes."""
+    return _PROSE.sub(lambda found: b"" if found[1] or found[0].startswith(b"#") else found[0], text)
 
 
 def _listed(text: str) -> frozenset[str]:
