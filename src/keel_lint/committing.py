@@ -31,10 +31,7 @@ def wait_for_commit(builder: FixBuilder, node: cst.Call, opened: OpenTransaction
         builder.insert(start, f"{on_commit}(")
         builder.replace_span(definition.span(node.func)[1], end, f"{using})")
         return builder
-    text = definition.source.text
-    opening = text.index(b"(", definition.span(node.func)[1])
-    gap = "" if text[opening + 1 : opening + 2] in {b"\n", b"\r"} else " "
-    builder.insert(start, f"{on_commit}({builder.name('functools.partial', node)}(")
-    builder.replace_span(opening, opening + 1, f",{gap}")
+    builder.insert(start, f"{on_commit}(")
+    builder.hand_over(node, builder.name("functools.partial", node))
     builder.insert(end, f"{using})")
     return builder

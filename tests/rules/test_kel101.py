@@ -166,7 +166,7 @@ FIXES = {
     "lines": (
         "atomic(using='b')",
         "send.delay(\n            1,  # one\n        )",
-        "transaction.on_commit(partial(send.delay,\n            1,  # one\n        ), using='b')",
+        "transaction.on_commit(partial(\n            send.delay,\n            1,  # one\n        ), using='b')",
     ),
 }
 
