@@ -7,7 +7,8 @@ under the context managers and decorators that a project builds on `atomic`. Dja
 request with `ATOMIC_REQUESTS`, round what the admin saves, round `get_or_create()` and `update_or_create()`, round a
 migration. The path says where the transaction is opened and how the call gets there.
 
-A request that writes no row on the way to the task is left alone: there is nothing that the task could miss.
+A request that writes no row on the way to the task is left alone: there is nothing that the task could miss. So is a migration
+on which others build: it has run.
 
 A call that passes a constant is followed only where it leads: `save(notify=False)` does not reach what stands under `if
 notify`.
@@ -184,6 +185,33 @@ class ProductAdmin(admin.ModelAdmin):
     def save_model(self, request, obj, form, change):
         super().save_model(request, obj, form, change)
         refresh_price_list.delay(obj.pk)  # KEL101
+```
+
+### In a migration
+```python title="shop/migrations/0002_totals.py"
+from django.db import migrations
+
+from shop.tasks import count_orders
+
+
+def fill(apps, schema_editor):
+    for order in apps.get_model("shop", "Order").objects.filter(total=None):
+        order.total = 0
+        order.save()
+    count_orders.delay()  # KEL101
+
+
+class Migration(migrations.Migration):
+    dependencies = [("shop", "0001_initial")]
+    operations = [migrations.RunPython(fill)]
+```
+```python title="shop/tasks.py"
+from celery import shared_task
+
+
+@shared_task
+def count_orders():
+    print("counted")
 ```
 
 ### Waiting for the wrong database
@@ -418,6 +446,37 @@ from shop.models import Tag
 
 def tag(name):
     return Tag.objects.get_or_create(name=name)
+```
+
+### A migration that others build on
+```python title="shop/migrations/0002_totals.py"
+from django.db import migrations
+
+from shop.tasks import count_orders
+
+
+def fill(apps, schema_editor):
+    count_orders.delay()
+
+
+class Migration(migrations.Migration):
+    dependencies = [("shop", "0001_initial")]
+    operations = [migrations.RunPython(fill)]
+```
+```python title="shop/migrations/0003_merge.py"
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [("shop", "0002_totals")]
+```
+```python title="shop/tasks.py"
+from celery import shared_task
+
+
+@shared_task
+def count_orders():
+    print("counted")
 ```
 
 ### Another thread, another connection

@@ -124,6 +124,34 @@ def fetch_rates():
     print(requests.get("https://rates.example/today", timeout=10).json())
 ```
 
+### A schedule that is put together from others
+```python title="shop/schedules.py"
+from celery.schedules import crontab
+
+HOURLY = {"rates": {"task": "shop.tasks.fetch_rates", "schedule": crontab(minute="30")}}
+DAILY = {"report": {"task": "shop.tasks.report", "schedule": crontab(hour="3", minute="0")}}
+```
+```python title="shop/settings.py"
+from shop.schedules import DAILY, HOURLY
+
+CELERY_BEAT_SCHEDULE = {**DAILY, **HOURLY}
+```
+```python title="shop/celery.py"
+from celery import Celery
+
+app = Celery("shop")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+```
+```python title="shop/tasks.py"
+import requests
+from celery import shared_task
+
+
+@shared_task
+def fetch_rates():
+    print(requests.get("https://rates.example/today", timeout=10).json())
+```
+
 ### The client tries again
 ```python
 import boto3
@@ -196,6 +224,8 @@ _TRIES_AGAIN = re.compile(
 )
 """Clients that try again by themselves, and mails about failures."""
 _SCHEDULE = re.compile(r"""schedule["']?\s*[:=]\s*(.+?)(?:,\s*["'\n]|\Z)""", re.DOTALL)
+_STRING = re.compile(r"""(["']).*?\1""")
+_NAME = re.compile(r"\b[A-Za-z_][\w.]*")
 _HOURLY = re.compile(r"""hour=(?!["']?\*)|day_of_week=|day_of_month=""")
 _HOUR = 3600
 _RAISES = {"requests": "requests.RequestException", "httpx": "httpx.HTTPError"}
@@ -351,8 +381,8 @@ def _schedules(jobs: Jobs) -> Iterator[str]:
     """The files in which beat's schedule stands."""
     for setting in jobs.settings.get("beat_schedule"):
         yield setting.path
-        name = setting.value.partition("(")[0]
-        if name.replace(".", "").isidentifier():
+        # A schedule may be put together from others: `{**HOURLY, **DAILY}`, `dict(HOURLY)`, `schedule()`.
+        for name in dict.fromkeys(_NAME.findall(_STRING.sub("", setting.value))):
             symbol = jobs.project.resolve(setting.path, name)
-            if symbol.path:
+            if symbol.path and symbol.path != setting.path:
                 yield symbol.path

@@ -105,8 +105,16 @@ class Frameworks:
         is_atomic = not any(a.target == "atomic" and a.value == "False" for a in facts.assignments)
         if not runs or not is_atomic or any(a.keyword == "atomic" and a.text == "False" for a in runs[0].arguments):
             return None
+        if self._is_history(path):
+            return None
         hop = self._atomic.hop(path, runs[0].start, runs[0].end, "a migration runs in a transaction")
         return OpenTransaction("", (hop,))
+
+    def _is_history(self, path: str) -> bool:
+        """Whether another migration builds on this one: it has run by then, and nobody changes it."""
+        folder, _, name = path.rpartition("/")
+        naming = self._project.naming(name.removesuffix(".py"))
+        return any(file != path and file.rpartition("/")[0] == folder for file in naming)
 
     # -- requests ---------------------------------------------------------------------------------------------------------
 
