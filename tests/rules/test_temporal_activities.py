@@ -17,6 +17,11 @@ SILENT_ACTIVITY = "@activity.defn\nasync def act():\n    return 1\n\n\n"
 BEATING_ACTIVITY = "@activity.defn\nasync def act():\n    activity.heartbeat()\n\n\n"
 
 
+def beating(body: str) -> str:
+    """An activity with a body in which `{beat}` sends a heartbeat."""
+    return "@activity.defn\nasync def act():\n    " + body.format(beat="activity.heartbeat()") + "\n\n\n"
+
+
 def calling(activity: str, options: str, function: str = "execute_activity", named: str = "act") -> str:
     """An activity, and a workflow that calls it."""
     return in_run(f"await workflow.{function}({named}, {options})").replace("@workflow.defn", f"{activity}@workflow.defn")
@@ -93,7 +98,24 @@ WATCHED = {
 
 @pytest.mark.parametrize(("options", "times"), WATCHED.values(), ids=WATCHED)
 def test_a_heartbeat_that_nobody_watches(lint: Lint, options: str, times: int) -> None:
-    assert len(lint({"a.py": calling(BEATING_ACTIVITY, options)}, "KEL605")) == times
+    assert len(lint({"a.py": calling(beating("while True:\n        {beat}"), options)}, "KEL605")) == times
+
+
+BEATS = {
+    "once": ("{beat}", 0),
+    "before and after": ("{beat}\n    given()\n    {beat}", 0),
+    "beside a loop": ("{beat}\n    for one in given():\n        one()\n    {beat}", 0),
+    "in a loop": ("for one in given():\n        if one:\n            {beat}", 1),
+    "in an async loop": ("async for one in given():\n        {beat}", 1),
+}
+
+
+@pytest.mark.parametrize(("body", "times"), BEATS.values(), ids=BEATS)
+def test_heartbeats_go_on_in_a_loop(lint: Lint, body: str, times: int) -> None:
+    assert len(lint({"a.py": calling(beating(body), HOUR)}, "KEL605")) == times
+    in_class = "class Acts:\n    @activity.defn\n    async def act(self):\n        " + body.replace("\n", "\n    ")
+    code = calling(in_class.format(beat="activity.heartbeat()") + "\n\n\n", HOUR, "execute_activity_method", "Acts.act")
+    assert len(lint({"a.py": code}, "KEL605")) == times
 
 
 DIRECT = {
