@@ -192,6 +192,25 @@ def test_a_client_in_a_helper(lint: Lint) -> None:
     assert found.fix is None
 
 
+RUNS_A_LOOP = {
+    "by the module": ("asyncio.run(client.close())", "import asyncio\n"),
+    "by another name": ("aio.run(client.close())", "import asyncio as aio\n"),
+    "by the function": ("run(client.close())", "from asyncio import run\n"),
+    "by a wrapper of Django": ("async_to_sync(client.close)()", "from asgiref.sync import async_to_sync\n"),
+    "on a loop that is given": ("LOOP.run_until_complete(client.close())", "from shop import LOOP\n"),
+    "in a helper": ("wait(client)", "from b import wait\n"),
+}
+
+
+@pytest.mark.parametrize(("call", "imports"), RUNS_A_LOOP.values(), ids=RUNS_A_LOOP)
+def test_an_activity_that_runs_a_loop_is_not_made_async(lint: Lint, call: str, imports: str) -> None:
+    activity = f"@activity.defn\ndef act():\n    client = activity.client()\n    {call}\n"
+    code = f"{imports}from temporalio import activity\n\n\n{activity}"
+    helper = "import asyncio\n\n\ndef wait(client):\n    asyncio.run(client.close())\n"
+    (found,) = lint({"a.py": code, "b.py": helper}, "KEL624")
+    assert found.fix is None
+
+
 LOGS = {
     "workflow.logger.info('a', b=1)": "workflow.logger.info('a', extra={\"b\": 1})",
     "workflow.logger.info('a', b=1, c=given)": 'workflow.logger.info(\'a\', extra={"b": 1, "c": given})',
