@@ -69,6 +69,9 @@ class PlainExceptionRule(Rule):
         root = next((root for root in self.roots() if self._escapes(method, root, names)), None)
         if root is None or any(self._escapes(method, other, names) for other in self.elsewhere()):
             return
+        if self._is_all_there_is(node, method) or self._is_left_over(node):
+            self.decline(raised, "the code is not meant to get here, or to do anything else")
+            return
         written = self.definition.code(error)
         self.report(raised, self.message(written, method, root), fix=self._replacement(raised, names[0].rpartition(".")[2]))
 
@@ -77,6 +80,31 @@ class PlainExceptionRule(Rule):
         temporal = self.definition.jobs.temporal
         listed = {*temporal.failure_types(self.definition.path, self.definition.fact), *temporal.worker_failure_types}
         return "?" in listed or not listed.isdisjoint(name.rpartition(".")[2] for name in names)
+
+    def _is_all_there_is(self, node: cst.Raise, method: Method) -> bool:
+        """Whether a run does nothing but raise: it is there to show or to test just that."""
+        line = self.definition.parent(node)
+        body = method.node.body.body
+        return method.kind == "run" and all(one is line or _does_nothing(one) for one in body)
+
+    def _is_left_over(self, node: cst.Raise) -> bool:
+        """Whether an error stands where every member of an enumeration has been asked for."""
+        for above in self.definition.ancestors(node):
+            if isinstance(above, cst.Else):
+                return all(self._asks_for_member(test) for test in _tests_before(self.definition, above))
+            if isinstance(above, (cst.If, cst.FunctionDef, cst.For, cst.While, cst.Try)):
+                return False
+        return False
+
+    def _asks_for_member(self, test: cst.BaseExpression) -> bool:
+        """Whether a test is `fruit is Fruit.APPLE`, with an `Enum` of the project."""
+        if not isinstance(test, cst.Comparison) or len(test.comparisons) != 1:
+            return False
+        only = test.comparisons[0]
+        if not isinstance(only.operator, (cst.Is, cst.Equal)) or not isinstance(only.comparator, cst.Attribute):
+            return False
+        names = self.errors.names(only.comparator.value)
+        return any(name.startswith("enum.") for name in names)
 
     def _escapes(self, method: Method, root: Method, names: list[str]) -> bool:
         """Whether an error that leaves a method leaves `root` too: by calls that are awaited and caught by none."""
@@ -111,3 +139,26 @@ class PlainExceptionRule(Rule):
             text = text if is_text else f"str({text})"
         fix.replace(raised, f'{fix.name(APPLICATION_ERROR, raised)}({text}, type="{name}")')
         return fix
+
+
+def _does_nothing(statement: cst.BaseStatement | cst.BaseSmallStatement) -> bool:
+    """Whether a statement is a docstring or imports something."""
+    parts = statement.body if isinstance(statement, cst.SimpleStatementLine) else [statement]
+    return all(
+        isinstance(part, (cst.Import, cst.ImportFrom))
+        or (isinstance(part, cst.Expr) and isinstance(part.value, (cst.SimpleString, cst.ConcatenatedString)))
+        for part in parts
+    )
+
+
+def _tests_before(definition: Definition, last: cst.Else) -> list[cst.BaseExpression]:
+    """The tests of the `if` and `elif` that an `else` belongs to."""
+    tests: list[cst.BaseExpression] = []
+    below: cst.CSTNode = last
+    for above in definition.ancestors(last):
+        if not isinstance(above, cst.If) or above.orelse is not below:
+            break
+        tests.append(above.test)
+        below = above
+    # An `else` of a loop or a `try` has none.
+    return tests or [cst.Name("_")]

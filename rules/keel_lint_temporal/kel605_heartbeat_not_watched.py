@@ -2,8 +2,8 @@
 
 ## What it does
 
-Reports calls of an activity that calls `activity.heartbeat()` itself, where the call sets no `heartbeat_timeout` and gives an
-attempt more than a minute. Options behind `**` are read; local activities are left alone.
+Reports calls of an activity that calls `activity.heartbeat()` itself in a loop, where the call sets no `heartbeat_timeout`
+and gives an attempt more than a minute. Options behind `**` are read; local activities are left alone.
 
 ## Why is this bad?
 
@@ -106,6 +106,29 @@ class Export:
         await workflow.execute_local_activity(export, pages, start_to_close_timeout=timedelta(minutes=2))
 ```
 
+### Heartbeats that do not go on while it works
+
+```python
+import shutil
+from datetime import timedelta
+
+from temporalio import activity, workflow
+
+
+@activity.defn
+def export(folder: str) -> None:
+    activity.heartbeat("begun")
+    shutil.make_archive(folder, "zip", folder)
+    activity.heartbeat("done")
+
+
+@workflow.defn
+class Export:
+    @workflow.run
+    async def run(self, folder: str) -> None:
+        await workflow.execute_activity(export, folder, start_to_close_timeout=timedelta(minutes=10))
+```
+
 ## Fix safety
 
 Unsafe: `heartbeat_timeout=timedelta(minutes=1)` is a guess. An activity that sends its heartbeats further apart would be timed
@@ -113,7 +136,8 @@ out.
 
 ## Known missed alarms
 
-Activities that send heartbeats in another function or in a decorator, and activities that cannot be found.
+Activities that send heartbeats in another function or in a decorator, or one after each of several steps, and activities that
+cannot be found.
 
 ## Options
 
@@ -128,6 +152,7 @@ None.
 
 from __future__ import annotations
 
+import ast
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -147,6 +172,7 @@ if TYPE_CHECKING:
     from keel_lint.index.facts import Call
 
 OPTION = "heartbeat_timeout"
+_LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _SHORT = timedelta(minutes=1)
 
 
@@ -181,8 +207,22 @@ class HeartbeatNotWatched(Rule):
             self.say(node, target, beat)
 
     def heartbeat(self, target: Place) -> Call | None:
-        """Where an activity sends a heartbeat itself."""
-        return next((call for call, name in calls_of(self.definition, target) if name == f"{ACTIVITY}.heartbeat"), None)
+        """Where an activity itself sends heartbeats as it goes on: a timeout would end one that only says "begun"."""
+        beats = (call for call, name in calls_of(self.definition, target) if name == f"{ACTIVITY}.heartbeat")
+        return next((call for call in beats if self.is_repeated(target, call)), None)
+
+    def is_repeated(self, target: Place, call: Call) -> bool:
+        """Whether a call of a function stands in a loop."""
+        text, fact = self.definition.project.source(target[0]).text, fact_of(self.definition, target)
+        # The first line has lost its indentation: the block above stands for all that is round it.
+        column = fact.start - text.rfind(b"\n", 0, fact.start) - 1
+        try:
+            tree = ast.parse(b"if 1:\n" * (column > 0) + text[fact.start - column : fact.end])
+        except (SyntaxError, ValueError, MemoryError, RecursionError):
+            return False
+        row = text.count(b"\n", fact.start, call.start) + 1 + (column > 0)
+        loops = (node for node in ast.walk(tree) if isinstance(node, _LOOPS))
+        return any(node.lineno <= row <= (node.end_lineno or 0) for node in loops)
 
     def say(self, node: cst.Call, target: Place, beat: Call) -> None:
         project, fact = self.definition.project, fact_of(self.definition, target)

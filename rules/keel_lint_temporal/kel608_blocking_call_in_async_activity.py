@@ -4,7 +4,8 @@
 Finds calls that stop the thread they are made in, in `async def` activities and in what these call, in other modules too:
 `time.sleep()`, requests, `urllib.request`, the synchronous clients of httpx, boto3, OpenAI, Anthropic, Stripe, Redis and their
 kind, `smtplib`, sockets, connections to databases, `subprocess.run()`, `shutil.rmtree()`, `Future.result()` of a thread.
-A call that is handed to a thread (`asyncio.to_thread()`, `run_in_executor()`, `sync_to_async()`) blocks nobody.
+A call that is handed to a thread (`asyncio.to_thread()`, `run_in_executor()`, `sync_to_async()`) blocks nobody, and
+`rmtree(folder, ignore_errors=True)`, which clears scratch files away, seldom does.
 
 What a helper does is reported once, in the first activity that reaches it; the path shows how.
 
@@ -121,6 +122,7 @@ async def fetch(url: str, folder: str) -> str:
     await loop.run_in_executor(None, partial(shutil.rmtree, folder))
     await loop.run_in_executor(None, lambda: requests.delete(url, timeout=30))
     await asyncio.sleep(1)
+    shutil.rmtree(folder, ignore_errors=True)
     return answer.text
 ```
 

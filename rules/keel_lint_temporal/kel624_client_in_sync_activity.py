@@ -118,11 +118,14 @@ from keel_lint_temporal._activities import calls_of, reached_from
 from keel_lint_temporal._workflow_code import is_activity
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from keel_lint.fixing import FixBuilder
     from keel_lint.flow.classes import Place
 
 CLIENT = f"{ACTIVITY}.client"
-_RUNS_A_LOOP = ("asyncio.", "anyio.", "asgiref.", "run_until_complete", "run_coroutine_threadsafe")
+_RUNS_A_LOOP = ("asyncio.", "anyio.", "asgiref.", "trio.")
+_LOOP_METHODS = frozenset({"run_until_complete", "run_forever", "run_coroutine_threadsafe"})
 
 
 class ClientInSyncActivity(Rule):
@@ -160,14 +163,26 @@ class ClientInSyncActivity(Rule):
                     )
         return None
 
+    def names_called(self, node: cst.FunctionDef) -> Iterator[str]:
+        """The names of what an activity calls, and of what the functions of the project call that it leads to."""
+        for call in self.definition.find_all(cst.Call, node.body):
+            yield self.definition.called(call) or self.definition.code(call.func)
+        for edge in self.definition.flow.calls.callees(self.definition.path, self.definition.scope(node.body)):
+            for here in reached_from(self.definition, edge.target):
+                yield from (name or call.callee for call, name in calls_of(self.definition, here))
+
     def awaiting(self, node: cst.FunctionDef) -> FixBuilder | None:
-        text = self.definition.code(node.body)
-        if any(word in text for word in _RUNS_A_LOOP):
+        if any(_runs_a_loop(name) for name in self.names_called(node)):
             return None
         fix = self.definition.fix("Make it an `async def`", "unsafe")
         name = self.definition.span(node.name)[0]
         fix.insert(self.definition.source.text.rindex(b"def", 0, name), "async ")
         return fix
+
+
+def _runs_a_loop(name: str) -> bool:
+    """Whether a call runs an event loop, which fails in an `async def`, or waits for the one that it would then stand in."""
+    return name.startswith(_RUNS_A_LOOP) or name.rpartition(".")[2] in _LOOP_METHODS
 
 
 def _message(node: cst.FunctionDef, through: str) -> str:

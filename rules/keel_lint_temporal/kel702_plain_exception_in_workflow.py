@@ -4,7 +4,8 @@
 
 Reports `raise` of built-in exceptions and of exception classes of the project, in `run` and in the methods of the workflow that
 it calls, where nothing in the class catches them and neither the workflow nor a worker lists them as failures.
-`NotImplementedError` and `assert` are left alone: they say that the code must be corrected, and then the run can go on.
+`NotImplementedError` and `assert` are left alone: they say that the code must be corrected, and then the run can go on. So is
+the `else` behind all members of an `Enum`, and a `run` that does nothing but raise.
 
 ## Why is this bad?
 
@@ -119,6 +120,38 @@ class Order:
 
 def worker(client: Client) -> Worker:
     return Worker(client, task_queue="orders", workflows=[Order], workflow_failure_exception_types=[Exception])
+```
+
+### What is left when all members are asked for
+
+```python
+from enum import Enum
+
+from temporalio import workflow
+
+
+class Fruit(Enum):
+    APPLE = 1
+    PEAR = 2
+
+
+@workflow.defn
+class Order:
+    @workflow.run
+    async def run(self, fruit: Fruit) -> str:
+        if fruit is Fruit.APPLE:
+            return "apple"
+        elif fruit == Fruit.PEAR:
+            return "pear"
+        else:
+            raise ValueError(f"unknown fruit {fruit}")
+
+
+@workflow.defn
+class Fail:
+    @workflow.run
+    async def run(self) -> None:
+        raise RuntimeError("what does the worker make of it?")
 ```
 
 ## Fix safety

@@ -150,6 +150,25 @@ class Order:
         return await workflow.execute_activity("store", order, start_to_close_timeout=timedelta(minutes=1))
 ```
 
+### A run that waits for ever
+
+```python
+from datetime import timedelta
+
+from temporalio import workflow
+
+
+@workflow.defn
+class Desk:
+    @workflow.run
+    async def run(self) -> None:
+        await workflow.wait_condition(lambda: False)
+
+    @workflow.update
+    async def add(self, order: str) -> str:
+        return await workflow.execute_activity("store", order, start_to_close_timeout=timedelta(minutes=1))
+```
+
 ## Fix safety
 
 Unsafe: `await workflow.wait_condition(workflow.all_handlers_finished)` is added at the end of a run that has one end only. A
@@ -262,19 +281,25 @@ class UnfinishedHandlers(Rule):
         return (name in COMMANDS and name not in _CONDITIONS) or HANDLE_COROUTINES.match(name) is not None
 
     def ends(self, run: Method) -> bool:
-        """Whether a run has an end: not where all it does last is a loop that nothing leaves."""
+        """Whether a run has an end: not where all it does last is an endless loop, or a wait for what never comes."""
         body = run.node.body.body
         last = body[-1] if body else None
-        if any(
-            isinstance(node, cst.Call) and self.definition.called(node) in _ENDLESS for node in descendants(last or run.node)
-        ):
+        calls = (node for node in descendants(last or run.node) if isinstance(node, cst.Call))
+        if any(self.definition.called(call) in _ENDLESS or self.waits_for_ever(call) for call in calls):
             return False
         if not isinstance(last, cst.While) or not self.definition.value(last.test):
             return True
         leaving = (cst.Return, cst.Break, cst.Raise)
         inside = any(isinstance(node, leaving) for node in walk(last.body))
-        calls = (node for node in self.definition.find_all(cst.Call) if self.definition.called(node) == CONTINUE_AS_NEW)
-        return inside or any(True for _ in calls)
+        anew = (node for node in self.definition.find_all(cst.Call) if self.definition.called(node) == CONTINUE_AS_NEW)
+        return inside or any(True for _ in anew)
+
+    def waits_for_ever(self, call: cst.Call) -> bool:
+        """Whether a call is `workflow.wait_condition(lambda: False)`, without a timeout."""
+        if self.definition.called(call) != "temporalio.workflow.wait_condition" or len(call.args) != 1:
+            return False
+        condition = call.args[0].value
+        return isinstance(condition, cst.Lambda) and self.definition.value(condition.body) is False
 
     def insertion(self, run: Method) -> FixBuilder | None:
         """The wait before the end of a run; not where it has several ends, or still waits in its last statement."""

@@ -187,11 +187,14 @@ class WorkflowStartedInAtomic(Rule):
         if fact is None or opened is None:
             return
         instead = "in `transaction.on_commit(...)`" if opened.library == "django" else "after the commit"
-        message = (
-            "the workflow is started before the transaction commits: its first activity looks for a row that is not there yet, "
-            f"and after a rollback it runs all the same; start it {instead}"
-        )
+        message = f"the workflow is started before the transaction commits: {self._harm(fact)}; start it {instead}"
         self.report(node, message, fix=self._fix(node, opened), hops=opened.hops)
+
+    def _harm(self, call: Call) -> str:
+        """What comes of it: to wait for the end of the workflow holds the transaction open."""
+        if call.callee.endswith("execute_workflow"):
+            return "its locks are held until the workflow ends, and after a rollback that has run all the same"
+        return "its first activity looks for a row that is not there yet, and after a rollback it runs all the same"
 
     def _fix(self, node: cst.Call, opened: OpenTransaction) -> FixBuilder | None:
         is_statement = isinstance(self.definition.parent(node), cst.Expr) and isinstance(node.func, cst.Call)

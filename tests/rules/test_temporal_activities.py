@@ -17,6 +17,11 @@ SILENT_ACTIVITY = "@activity.defn\nasync def act():\n    return 1\n\n\n"
 BEATING_ACTIVITY = "@activity.defn\nasync def act():\n    activity.heartbeat()\n\n\n"
 
 
+def beating(body: str) -> str:
+    """An activity with a body in which `{beat}` sends a heartbeat."""
+    return "@activity.defn\nasync def act():\n    " + body.format(beat="activity.heartbeat()") + "\n\n\n"
+
+
 def calling(activity: str, options: str, function: str = "execute_activity", named: str = "act") -> str:
     """An activity, and a workflow that calls it."""
     return in_run(f"await workflow.{function}({named}, {options})").replace("@workflow.defn", f"{activity}@workflow.defn")
@@ -93,7 +98,24 @@ WATCHED = {
 
 @pytest.mark.parametrize(("options", "times"), WATCHED.values(), ids=WATCHED)
 def test_a_heartbeat_that_nobody_watches(lint: Lint, options: str, times: int) -> None:
-    assert len(lint({"a.py": calling(BEATING_ACTIVITY, options)}, "KEL605")) == times
+    assert len(lint({"a.py": calling(beating("while True:\n        {beat}"), options)}, "KEL605")) == times
+
+
+BEATS = {
+    "once": ("{beat}", 0),
+    "before and after": ("{beat}\n    given()\n    {beat}", 0),
+    "beside a loop": ("{beat}\n    for one in given():\n        one()\n    {beat}", 0),
+    "in a loop": ("for one in given():\n        if one:\n            {beat}", 1),
+    "in an async loop": ("async for one in given():\n        {beat}", 1),
+}
+
+
+@pytest.mark.parametrize(("body", "times"), BEATS.values(), ids=BEATS)
+def test_heartbeats_go_on_in_a_loop(lint: Lint, body: str, times: int) -> None:
+    assert len(lint({"a.py": calling(beating(body), HOUR)}, "KEL605")) == times
+    in_class = "class Acts:\n    @activity.defn\n    async def act(self):\n        " + body.replace("\n", "\n    ")
+    code = calling(in_class.format(beat="activity.heartbeat()") + "\n\n\n", HOUR, "execute_activity_method", "Acts.act")
+    assert len(lint({"a.py": code}, "KEL605")) == times
 
 
 DIRECT = {
@@ -167,6 +189,25 @@ def test_a_client_in_a_helper(lint: Lint) -> None:
     )
     (found,) = lint({"a.py": IMPORTS + code}, "KEL624")
     assert "`handle` calls" in found.message
+    assert found.fix is None
+
+
+RUNS_A_LOOP = {
+    "by the module": ("asyncio.run(client.close())", "import asyncio\n"),
+    "by another name": ("aio.run(client.close())", "import asyncio as aio\n"),
+    "by the function": ("run(client.close())", "from asyncio import run\n"),
+    "by a wrapper of Django": ("async_to_sync(client.close)()", "from asgiref.sync import async_to_sync\n"),
+    "on a loop that is given": ("LOOP.run_until_complete(client.close())", "from shop import LOOP\n"),
+    "in a helper": ("wait(client)", "from b import wait\n"),
+}
+
+
+@pytest.mark.parametrize(("call", "imports"), RUNS_A_LOOP.values(), ids=RUNS_A_LOOP)
+def test_an_activity_that_runs_a_loop_is_not_made_async(lint: Lint, call: str, imports: str) -> None:
+    activity = f"@activity.defn\ndef act():\n    client = activity.client()\n    {call}\n"
+    code = f"{imports}from temporalio import activity\n\n\n{activity}"
+    helper = "import asyncio\n\n\ndef wait(client):\n    asyncio.run(client.close())\n"
+    (found,) = lint({"a.py": code, "b.py": helper}, "KEL624")
     assert found.fix is None
 
 

@@ -20,8 +20,8 @@ PLAIN = {
         "def a(self):\n    return self.b()\n\ndef b(self):\n    raise Mine('no')", "await workflow.sleep(1)\nself.a()"
     ),
     "through an awaited method": with_run("async def a(self):\n    raise Mine", "await self.a()"),
-    "listed is another": in_run("raise ValueError", "@workflow.defn(failure_exception_types=[Mine])"),
-    "none is listed": in_run("raise ValueError", "@workflow.defn(failure_exception_types=[])"),
+    "listed is another": in_run("if given:\n    raise ValueError", "@workflow.defn(failure_exception_types=[Mine])"),
+    "none is listed": in_run("given()\nraise ValueError", "@workflow.defn(failure_exception_types=[])"),
 }
 
 
@@ -30,7 +30,27 @@ def test_a_plain_exception(lint: Lint, code: str) -> None:
     assert [finding.code for finding in lint({"a.py": code}, "KEL702", "KEL703")] == ["KEL702"]
 
 
+ASKED = "if given {first}:\n    return 1\nelif given == Fruit.PEAR:\n    return 2\nelse:\n    raise ValueError"
+FRUIT = "class Fruit({base}):\n    APPLE = 'a'\n    PEAR = 'p'\n\n\n"
+LEFT_OVER = {
+    "all members": ("is Fruit.APPLE", "enum.Enum", 0),
+    "of a derived enum": ("is Fruit.APPLE", "str, enum.Enum", 0),
+    "no enum": ("is Fruit.APPLE", "object", 1),
+    "a text": ("== 'a'", "enum.Enum", 1),
+    "not a member": ("is not Fruit.APPLE", "enum.Enum", 1),
+}
+
+
+@pytest.mark.parametrize(("first", "base", "times"), LEFT_OVER.values(), ids=LEFT_OVER)
+def test_what_is_left_when_all_members_are_asked_for(lint: Lint, first: str, base: str, times: int) -> None:
+    code = in_run(ASKED.format(first=first)).replace(
+        "@workflow.defn", f"import enum\n\n\n{FRUIT.format(base=base)}@workflow.defn"
+    )
+    assert len(lint({"a.py": code}, "KEL702")) == times
+
+
 ENDING = {
+    "a run that only raises": in_run("'to see what happens'\nraise ValueError"),
     "a failure of the project": in_run("raise Ours('no')"),
     "raised again": in_run("try:\n    given()\nexcept ValueError as error:\n    raise"),
     "a variable": in_run("try:\n    given()\nexcept ValueError as error:\n    raise error"),

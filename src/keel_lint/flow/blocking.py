@@ -109,10 +109,15 @@ class Blocking(Reaching[Block]):
                 yield Block(kind, name, path, position, call.start, call.end)
 
     def _returns_at_once(self, path: str, call: Call, name: str) -> bool:
-        """Whether the arguments of a call say that it waits for nothing: `time.sleep(0)`, `queue.get(block=False)`."""
+        """Whether the arguments of a call say that it takes no time: `time.sleep(0)`, `queue.get(block=False)`.
+
+        `rmtree(folder, ignore_errors=True)` clears away what the function itself has left: scratch files, mostly few.
+        """
         node = _parsed(self._project.source(path).text[call.start : call.end].decode("utf-8", "replace"))
         if not isinstance(node, ast.Call):
             return False
+        if name == "shutil.rmtree":
+            return any(k.arg == "ignore_errors" and not _is_nothing(k.value) for k in node.keywords)
         if name == "time.sleep":
             return _is_nothing(node.args[0]) if node.args else False
         keyword, position = _DOES_NOT_WAIT.get(name.partition(".")[0], ("", -1))
