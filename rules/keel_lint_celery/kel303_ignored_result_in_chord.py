@@ -221,8 +221,8 @@ class IgnoredResultInChord(Rule):
         if option is None or option.value is not True:
             return
         message = (
-            f"`{signature.shown}` ignores its result, for which the chord waits: the body never runs (no error, or ChordError); "
-            f"write `{signature.target}.{signature.method}(...).set(ignore_result=False)`"
+            f"`{signature.shown}` ignores its result, for which the chord waits: its body never runs (ChordError, or no error)"
+            f"; write `{signature.target}.{signature.method}(...).set(ignore_result=False)`"
         )
         self.report(node, message, fix=self._fix(node))
 
