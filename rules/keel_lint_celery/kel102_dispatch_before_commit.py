@@ -167,7 +167,7 @@ class DispatchBeforeCommit(DispatchInTransaction):
     versions = ">=3"
     fix = "unsafe"
     judges = ("dispatch",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def speaks_of(cls, opened: OpenTransaction) -> bool:

@@ -121,7 +121,7 @@ class EtaBeyondVisibilityTimeout(Rule):
     group = "reliability"
     engine = "celery"
     judges = ("dispatch", "task", "task-class")
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

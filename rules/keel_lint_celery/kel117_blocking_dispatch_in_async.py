@@ -289,7 +289,7 @@ class BlockingDispatchInAsync(Rule):
     versions = ">=3"
     fix = "unsafe"
     judges = ("dispatch", "result")
-    proof = "PENDING"
+    proof = "publish"
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)

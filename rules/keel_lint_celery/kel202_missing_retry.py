@@ -241,7 +241,7 @@ class MissingRetry(Rule):
     versions = ">=4"
     fix = "unsafe"
     judges = ("task",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -140,7 +140,7 @@ class UnboundedRetries(Rule):
     versions = ">=3"
     fix = None
     judges = ("task", "task-class")
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -208,7 +208,7 @@ class FailureHidden(Rule):
     versions = ">=3"
     fix = None
     judges = ("task",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

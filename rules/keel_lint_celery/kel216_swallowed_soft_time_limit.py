@@ -6,8 +6,8 @@ a loop and goes on with the next round.
 
 ## Why is this bad?
 The soft limit raises `SoftTimeLimitExceeded` once, wherever the code stands, and that is an `Exception`. The handler takes it
-for the failure of one item and the loop goes on: in a prefork worker the hard limit then kills the process, without clean-up
-and without `on_failure` of the soft one; in threads, and without a hard limit, the task simply runs on.
+for the failure of one item and the loop goes on. In a prefork worker the hard limit then kills the process in the middle of
+another item: a `finally` has a tenth of a second, between SIGTERM and SIGKILL. Without a hard limit the task simply runs on.
 
 ## Example
 ### A limit of its own
@@ -185,7 +185,7 @@ class SwallowedSoftTimeLimit(Rule):
     versions = ">=3"
     fix = "unsafe"
     judges = ("task",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

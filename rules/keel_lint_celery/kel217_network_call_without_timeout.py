@@ -237,7 +237,7 @@ class NetworkCallWithoutTimeout(Rule):
     versions = ">=3"
     fix = "unsafe"
     judges = ("task",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

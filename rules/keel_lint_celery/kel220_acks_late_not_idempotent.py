@@ -233,7 +233,7 @@ class AcksLateNotIdempotent(Rule):
     versions = ">=3"
     fix = None
     judges = ("task",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -5,9 +5,9 @@ Finds members of a chord's header, or of a group in front of another task, that 
 is known to be none of Redis.
 
 ## Why is this bad?
-The body of a chord starts when all members have stored their results. A member with `ignore_result=True` stores none: with a
-database, file or cache backend the chord waits until it gives up with `ChordError`, and the body never runs. Redis counts the
-members itself and is not affected.
+The body of a chord starts when all members have stored their results. A member with `ignore_result=True` stores none. With a
+database or file backend `celery.chord_unlock` looks for it each second, without end and without an error; a cache backend ends
+in `ChordError`. The body never runs. Redis counts the members itself and is not affected.
 
 ## Example
 ### A chord
@@ -179,7 +179,7 @@ class IgnoredResultInChord(Rule):
     versions = ">=4"
     fix = "unsafe"
     judges = ("signature",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
@@ -221,8 +221,8 @@ class IgnoredResultInChord(Rule):
         if option is None or option.value is not True:
             return
         message = (
-            f"`{signature.shown}` ignores its result, for which the chord waits: ChordError, and the body never runs; write "
-            f"`{signature.target}.{signature.method}(...).set(ignore_result=False)`"
+            f"`{signature.shown}` ignores its result, for which the chord waits: its body never runs (ChordError, or no error)"
+            f"; write `{signature.target}.{signature.method}(...).set(ignore_result=False)`"
         )
         self.report(node, message, fix=self._fix(node))
 

@@ -138,7 +138,7 @@ class SettingsNamespaceMissing(Rule):
     versions = ">=4"
     fix = "unsafe"
     judges = ("settings",)
-    proof = "PENDING"
+    proof = "publish"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

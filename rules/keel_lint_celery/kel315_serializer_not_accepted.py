@@ -127,7 +127,7 @@ class SerializerNotAccepted(Rule):
     engine = "celery"
     versions = ">=4"
     judges = ("dispatch", "settings", "task", "task-class")
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -83,7 +83,7 @@ class PickleAccepted(Rule):
     group = "reliability"
     engine = "celery"
     judges = ("settings",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

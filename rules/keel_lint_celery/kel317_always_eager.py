@@ -80,7 +80,7 @@ class AlwaysEager(Rule):
     group = "reliability"
     engine = "celery"
     judges = ("settings",)
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -102,7 +102,7 @@ class CrontabEveryMinute(Rule):
     engine = "celery"
     fix = "unsafe"
     judges = ("beat",)
-    proof = "PENDING"
+    proof = "publish"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

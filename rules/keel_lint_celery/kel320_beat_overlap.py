@@ -138,7 +138,7 @@ class BeatOverlap(Rule):
     group = "reliability"
     engine = "celery"
     judges = ("beat", "settings")
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -5,9 +5,11 @@ Reports `args` of an entry of beat's schedule, and of `add_periodic_task`, that 
 often `(16)`, which is the number and not a tuple.
 
 ## Why is this bad?
-Beat goes through the value to make the list of arguments. With a number it logs `SchedulingError: Couldn't apply scheduled
-task ...: 'int' object is not iterable` at each turn, and the task never runs. With a string it sends each letter as an
-argument, and `(0)` and `("")` are left out without a word.
+Beat goes through the value to make the list of arguments. With a number it ends as soon as it starts, `beat raised exception
+<class 'TypeError'>: 'int' object is not iterable`, and sends nothing of the whole schedule; a scheduler that keeps no file
+(`celery.beat:Scheduler`) logs `SchedulingError` at each turn instead. With a string each letter is an argument: beat logs
+`SchedulingError: Couldn't apply scheduled task ...` where they are too many for the task, else it sends them. `(0)` and `("")`
+are left out without a word.
 
 ## Example
 ```python
@@ -100,7 +102,7 @@ class BeatArgsNotTuple(Rule):
     engine = "celery"
     fix = "safe"
     judges = ("beat", "settings")
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
@@ -144,5 +146,5 @@ def _harm(value: object) -> str:
     if not value:
         return "beat leaves it out"
     if isinstance(value, (str, bytes)):
-        return "each letter is sent as an argument"
-    return "beat logs SchedulingError (not iterable) and never sends the task"
+        return "each letter is an argument of its own"
+    return f"beat ends at its start (TypeError: '{type(value).__name__}' object is not iterable) and sends no task at all"

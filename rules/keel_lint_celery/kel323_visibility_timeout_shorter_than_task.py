@@ -113,7 +113,7 @@ class VisibilityTimeoutShorterThanTask(Rule):
     group = "reliability"
     engine = "celery"
     judges = ("settings", "task", "task-class")
-    proof = "PENDING"
+    proof = "celery"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

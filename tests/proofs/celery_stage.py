@@ -33,6 +33,7 @@ class PublishStage(Stage):
     """A project with a broker of its own: redis-server where it is on PATH, else fakeredis's server. No worker."""
 
     judge: ClassVar[str] = "publish"
+    broker: Process
 
     def __init__(self, folder: Path, face: Face) -> None:
         super().__init__(folder, face)
@@ -49,6 +50,10 @@ class PublishStage(Stage):
         port = self._redis(server, options) if server is not None else self._fake_redis()
         os.environ["BROKER_URL"] = f"redis://127.0.0.1:{port}/0"
 
+    def use_broker(self) -> None:
+        """Have Celery use the broker where the project's code names another one, as people do in production."""
+        os.environ["CELERY_BROKER_URL"] = os.environ["BROKER_URL"]
+
     def _redis(self, server: str, options: tuple[str, ...]) -> int:
         said = subprocess.run([server, "--version"], capture_output=True, text=True, check=True).stdout
         self.versions["redis-server"] = re.findall(r"v=(\S+)", said)[0]
@@ -58,14 +63,15 @@ class PublishStage(Stage):
             process = self.start("redis", server, "--port", str(port), *quiet, *options)
             wait_until(lambda process=process: "Ready to accept" in process.text() or not process.runs(), PATIENCE)  # type: ignore[misc]
             if process.runs():
+                self.broker = process
                 return port
         raise ProofFailure("redis-server does not start")
 
     def _fake_redis(self) -> int:
         self.versions["fakeredis"] = version("fakeredis")
-        process = self.start("redis", sys.executable, "-c", FAKE_REDIS)
-        process.wait_until_it_says("ready")
-        return int(re.findall(r"port (\d+)", process.text())[0])
+        self.broker = self.start("redis", sys.executable, "-c", FAKE_REDIS)
+        self.broker.wait_until_it_says("ready")
+        return int(re.findall(r"port (\d+)", self.broker.text())[0])
 
     def waiting(self, queue: str = "celery") -> list[bytes]:
         """The messages that wait in a queue, as the broker keeps them, the latest first."""
@@ -137,6 +143,13 @@ class CeleryStage(PublishStage):
         worker = self.start("worker", sys.executable, "-m", "celery", "-A", app, "worker", *size, *quiet)
         worker.wait_until_it_says(" ready.")
         return worker
+
+    def start_beat(self, app: str = "shop") -> Process:
+        """Start beat and wait until it publishes what is due."""
+        quiet = ("--schedule", str(self.folder / "beat"), "--pidfile", "", "--loglevel", "INFO")
+        beat = self.start("beat", sys.executable, "-m", "celery", "-A", app, "beat", *quiet)
+        beat.wait_until_it_says("beat: Starting")
+        return beat
 
     def kill_worker(self, worker: Process) -> None:
         """SIGKILL for a worker with all its children.

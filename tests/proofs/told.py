@@ -16,6 +16,7 @@ _LOGGED = {
     r"raised unexpected: (\w+)": "worker raised {}",
     r"(Received) unregistered task": "worker knows no such task",
     r"(Discarding) revoked task": "worker discarded a task",
+    r"ContentDisallowed: (Refusing)": "worker refused a message",
 }
 
 

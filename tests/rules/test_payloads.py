@@ -42,6 +42,9 @@ def take(*args, **kwargs):
 
 REFUSED = {
     "frozenset": "def f(x):\n    take.delay(frozenset(x))\n",
+    "set of constants": "def f():\n    take.delay({1, 2})\n",
+    "set of texts": "def f():\n    take.delay({'a', 'b'})\n",
+    "set of a key": "def f(x):\n    take.delay(keys={x.pk})\n",
     "in a dict": "def f(x):\n    take.delay({'a': [set(x)]})\n",
     "map": "def f(x):\n    take.s(map(str, x))\n",
     "range": "def f():\n    take.delay(range(3))\n",

@@ -29,8 +29,10 @@ _SENDING = _SPELLED_OUT | _IN_CONTAINERS | {"partial"}
 _CARRYING = frozenset({"", "args", "kwargs"})
 _PARTIAL = "functools.partial"
 _HARMLESS = re.compile(
-    r"""[\[({]?\s*(?:(?:\w+=|["']\w+["']\s*:)?\s*(?:-?\d[\d_.]*|(["']).*?\1|True|False|None|[\w.]+\.(?:pk|id|uuid))\s*,?\s*)*[\])}]?"""
+    r"""(?!\{\s*(?:[^\s"'}]|(?P<quote>["'])(?:(?!(?P=quote)).)*(?P=quote)\s*[,}]))"""
+    r"""[\[({]?\s*(?:(?:\w+=|["']\w+["']\s*:)?\s*(?:-?\d[\d_.]*|(["']).*?\2|True|False|None|[\w.]+\.(?:pk|id|uuid))\s*,?\s*)*[\])}]?"""
 )
+"""Keys and constants, or one display of them. The first line leaves out sets, which JSON does not carry, whatever they hold."""
 _OF_A_NAME = re.compile(r"([A-Za-z_]\w*)(?:\.\w+|\[-?\w+\])*")
 _MEANINGFUL = frozenset({"cls", "instance", "request", "self"})
 """Parameters that may be taken for something by their name alone."""
