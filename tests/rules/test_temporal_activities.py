@@ -170,6 +170,35 @@ def test_a_client_in_a_helper(lint: Lint) -> None:
     assert found.fix is None
 
 
+LOOPS = {
+    "run": ("import asyncio", "asyncio.run(activity.client().close())", "await activity.client().close()"),
+    "run under a name of its own": (
+        "from asyncio import run as go",
+        "return go(activity.client().close())",
+        "return await act",
+    ),
+    "no loop": ("import asyncio", "asyncio.iscoroutine(activity.client())", "asyncio.iscoroutine(activity.client())"),
+    "a loop of its own": ("import asyncio", "asyncio.new_event_loop().run_until_complete(activity.client().close())", ""),
+    "somebody's loop": ("", "LOOP.run_until_complete(activity.client().close())", ""),
+    "a coroutine that is kept": ("import asyncio", "c = activity.client().close()\n    asyncio.run(c)", ""),
+    "in the middle of a line": ("import asyncio", "asyncio.run(activity.client().close()).real", ""),
+    "in a function inside": ("import asyncio", "def f():\n        asyncio.run(g())\n    activity.client(f)", ""),
+    "in a helper": ("import asyncio\ndef f(c):\n    asyncio.run(c)\n", "f(activity.client().close())", ""),
+    "of asgiref": ("from asgiref.sync import async_to_sync as sync", "sync(activity.client().close)()", ""),
+}
+
+
+@pytest.mark.parametrize(("head", "body", "after"), LOOPS.values(), ids=LOOPS)
+def test_no_loop_runs_inside_the_workers_loop(lint: Lint, head: str, body: str, after: str) -> None:
+    text = f"{IMPORTS}{head}\n@activity.defn\ndef act():\n    {body}\n"
+    (found,) = lint({"a.py": text}, "KEL624")
+    assert (found.fix is not None) == bool(after)
+    raw = text.encode()
+    for edit in reversed(found.fix.edits if found.fix is not None else ()):
+        raw = raw[: edit.span.start] + edit.content.encode() + raw[edit.span.end :]
+    assert not after or ("async def act" in raw.decode() and after in raw.decode())
+
+
 LOGS = {
     "workflow.logger.info('a', b=1)": "workflow.logger.info('a', extra={\"b\": 1})",
     "workflow.logger.info('a', b=1, c=given)": 'workflow.logger.info(\'a\', extra={"b": 1, "c": given})',
