@@ -152,7 +152,7 @@ class SandboxDisabled(Rule):
     engine = "temporal"
     versions = "temporalio>=1.0"
     judges = ("workflow", "worker")
-    proof = "PENDING"
+    proof = "replay, worker"
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)

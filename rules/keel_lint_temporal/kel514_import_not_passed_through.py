@@ -33,7 +33,6 @@ def charge(order: str) -> None:
 ```python title="shop/workflows.py"
 from datetime import timedelta
 
-import pandas  # KEL514
 from temporalio import workflow
 
 from shop.activities import charge  # KEL514
@@ -44,6 +43,23 @@ class Order:
     @workflow.run
     async def run(self, order: str) -> None:
         await workflow.execute_activity(charge, order, start_to_close_timeout=timedelta(seconds=30))
+```
+
+### Libraries
+
+```python
+from datetime import timedelta
+
+import httpx  # KEL514
+import pandas  # KEL514
+from temporalio import workflow
+
+
+@workflow.defn
+class Order:
+    @workflow.run
+    async def run(self, order: str) -> None:
+        await workflow.execute_activity("charge", order, start_to_close_timeout=timedelta(seconds=30))
 ```
 
 ## Use instead
@@ -219,7 +235,7 @@ class ImportNotPassedThrough(Rule):
     versions = "temporalio>=1.0"
     fix = "safe"
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "replay"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -141,7 +141,7 @@ class UnboundedActivityRetries(Rule):
     versions = "temporalio>=1.0"
     fix = "unsafe"
     judges = ("activity-call",)
-    proof = "PENDING"
+    proof = "replay"
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)

@@ -25,6 +25,14 @@ from temporalio import activity
 async def charge(order_id: str, amount: int) -> str:
     intent = await stripe.PaymentIntent.create_async(amount=amount, currency="eur")  # KEL603
     return intent.id
+```
+
+### A service that is known by its words only
+
+```python
+from temporalio import activity
+
+from shop.bank import gateway
 
 
 @activity.defn
@@ -145,7 +153,7 @@ class NonIdempotentChargeActivity(Rule):
     versions = "temporalio>=1.0"
     fix = "unsafe"
     judges = ("activity",)
-    proof = "PENDING"
+    proof = "worker"
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)

@@ -184,7 +184,7 @@ class HeartbeatNotWatched(Rule):
     versions = "temporalio>=1.0"
     fix = "unsafe"
     judges = ("activity-call",)
-    proof = "PENDING"
+    proof = "worker"
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)

@@ -27,7 +27,7 @@ from temporalio import activity
 @activity.defn
 async def fetch(url: str) -> str:
     answer = requests.get(url, timeout=30)  # KEL608
-    time.sleep(1)  # KEL608
+    time.sleep(2)  # KEL608
     return answer.text
 ```
 
@@ -239,7 +239,7 @@ class BlockingCallInAsyncActivity(Rule):
     versions = "temporalio>=1.0"
     fix = "unsafe"
     judges = ("activity",)
-    proof = "PENDING"
+    proof = "worker"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -18,13 +18,24 @@ import requests
 from temporalio import activity
 
 
+@activity.defn
+def load(order_id: str) -> str:
+    return requests.get(f"https://shop.example/{order_id}").text  # KEL609
+```
+
+### In a helper
+
+```python
+import requests
+from temporalio import activity
+
+
 def fetch(order_id: str) -> str:
     return requests.get(f"https://shop.example/{order_id}").text  # the way is shown
 
 
 @activity.defn
 def load(order_id: str) -> str:
-    requests.post("https://shop.example/seen", json={"id": order_id})  # KEL609
     return fetch(order_id)  # KEL609
 ```
 
@@ -130,7 +141,7 @@ class NetworkCallWithoutTimeoutInActivity(Rule):
     versions = "temporalio>=1.0"
     fix = "unsafe"
     judges = ("activity",)
-    proof = "PENDING"
+    proof = "worker"
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         """Judge an activity."""

@@ -16,12 +16,41 @@ result of an activity fails the attempt, *after* the work has been done, and the
 ## Example
 
 ```python
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from enum import Enum
 
 from temporalio import activity, workflow
+
+OPENING = date(2026, 12, 1)
+
+
+@activity.defn
+async def is_open(day: date) -> bool:  # KEL618
+    return day >= OPENING
+
+
+@activity.defn
+async def price(order_id: str) -> Decimal:  # KEL618
+    return Decimal("1.50")
+
+
+@workflow.defn
+class Order:
+    @workflow.run
+    async def run(self, order_id: str) -> None:
+        minute = timedelta(minutes=1)
+        if await workflow.execute_activity(is_open, OPENING, start_to_close_timeout=minute):
+            await workflow.execute_activity(price, order_id, start_to_close_timeout=minute)
+```
+
+### What clients send
+
+```python
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+
+from temporalio import workflow
 
 
 class Colour(Enum):
@@ -32,16 +61,6 @@ class Colour(Enum):
 class Item:
     name: str
     colour: Colour
-
-
-@activity.defn
-async def price(order_id: str) -> Decimal:  # KEL618
-    return Decimal(1)
-
-
-@activity.defn
-async def open_on(day: date) -> bool:  # KEL618
-    return day.month > 1
 
 
 @workflow.defn
@@ -201,7 +220,7 @@ class UnserializablePayload(Rule):
     versions = "temporalio>=1.0"
     fix = None
     judges = ("activity", "workflow")
-    proof = "PENDING"
+    proof = "worker"
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)

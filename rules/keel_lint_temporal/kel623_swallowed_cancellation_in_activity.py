@@ -171,7 +171,7 @@ class SwallowedCancellationInActivity(Rule):
     versions = "temporalio>=1.0"
     fix = "unsafe"
     judges = ("activity",)
-    proof = "PENDING"
+    proof = "worker"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

@@ -88,8 +88,9 @@ def check(order_id: str) -> bool:
 
 ## Fix safety
 
-Unsafe: the activity becomes an `async def`, where nothing in it runs an event loop of its own. What blocks in it then blocks
-the event loop of the worker, which KEL608 reports.
+Unsafe: the activity becomes an `async def`, and `asyncio.run(...)` in it becomes `await`. There is no fix where the activity,
+or a function of the project that it calls, runs an event loop in some other way. What blocks in it then blocks the event loop
+of the worker, which KEL608 reports.
 
 ## Known missed alarms
 
@@ -107,6 +108,7 @@ None.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -118,14 +120,15 @@ from keel_lint_temporal._activities import calls_of, reached_from
 from keel_lint_temporal._workflow_code import is_activity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from keel_lint.fixing import FixBuilder
     from keel_lint.flow.classes import Place
 
 CLIENT = f"{ACTIVITY}.client"
-_RUNS_A_LOOP = ("asyncio.", "anyio.", "asgiref.", "trio.")
-_LOOP_METHODS = frozenset({"run_until_complete", "run_forever", "run_coroutine_threadsafe"})
+_RUN = "asyncio.run"
+_RUNS_A_LOOP = re.compile(
+    r"(?:asyncio|anyio|trio|uvloop)\.(?:run|Runner|new_event_loop|get_event_loop|from_thread\..*)"
+    r"|asgiref\.sync\.(?:async_to_sync|AsyncToSync)|(?:.*\.)?run_(?:coroutine_threadsafe|forever|until_complete)"
+)
 
 
 class ClientInSyncActivity(Rule):
@@ -136,7 +139,7 @@ class ClientInSyncActivity(Rule):
     versions = "temporalio>=1.10"
     fix = "unsafe"
     judges = ("activity",)
-    proof = "PENDING"
+    proof = "worker"
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         """Judge an activity."""
@@ -163,26 +166,38 @@ class ClientInSyncActivity(Rule):
                     )
         return None
 
-    def names_called(self, node: cst.FunctionDef) -> Iterator[str]:
-        """The names of what an activity calls, and of what the functions of the project call that it leads to."""
-        for call in self.definition.find_all(cst.Call, node.body):
-            yield self.definition.called(call) or self.definition.code(call.func)
-        for edge in self.definition.flow.calls.callees(self.definition.path, self.definition.scope(node.body)):
-            for here in reached_from(self.definition, edge.target):
-                yield from (name or call.callee for call, name in calls_of(self.definition, here))
-
     def awaiting(self, node: cst.FunctionDef) -> FixBuilder | None:
-        if any(_runs_a_loop(name) for name in self.names_called(node)):
+        """The activity as an `async def`; none where it would run an event loop inside of the worker's."""
+        runs = [call for call in self.definition.find_all(cst.Call, node.body) if self.runs_a_loop(call)]
+        if not all(self.can_be_awaited(call, node) for call in runs) or self.calls_one_that_runs_a_loop(node):
             return None
         fix = self.definition.fix("Make it an `async def`", "unsafe")
         name = self.definition.span(node.name)[0]
         fix.insert(self.definition.source.text.rindex(b"def", 0, name), "async ")
+        for call in runs:
+            fix.replace(call, f"await {self.definition.code(call.args[0].value)}")
         return fix
 
+    def runs_a_loop(self, call: cst.Call) -> bool:
+        """Whether a call may run an event loop, or be one that only a thread without a loop can make."""
+        return _RUNS_A_LOOP.fullmatch(self.definition.called(call) or _last(call)) is not None
 
-def _runs_a_loop(name: str) -> bool:
-    """Whether a call runs an event loop, which fails in an `async def`, or waits for the one that it would then stand in."""
-    return name.startswith(_RUNS_A_LOOP) or name.rpartition(".")[2] in _LOOP_METHODS
+    def can_be_awaited(self, call: cst.Call, node: cst.FunctionDef) -> bool:
+        """Whether a call is `asyncio.run(...)` of a call, on its own, in the activity itself."""
+        is_plain = len(call.args) == 1 and call.args[0].keyword is None and isinstance(call.args[0].value, cst.Call)
+        is_alone = isinstance(self.definition.parent(call), (cst.AnnAssign, cst.Assign, cst.Expr, cst.Return))
+        is_here = self.definition.nearest(call, cst.FunctionDef, cst.Lambda) is node
+        return self.definition.called(call) == _RUN and is_plain and is_alone and is_here
+
+    def calls_one_that_runs_a_loop(self, node: cst.FunctionDef) -> bool:
+        """Whether a function of the project that an activity calls may run an event loop."""
+        here = (self.definition.path, self.definition.scope(node.body))
+        others = (place for place in reached_from(self.definition, here) if place != here)
+        return any(_RUNS_A_LOOP.fullmatch(name) for place in others for _, name in calls_of(self.definition, place))
+
+
+def _last(call: cst.Call) -> str:
+    return call.func.attr.value if isinstance(call.func, cst.Attribute) else ""
 
 
 def _message(node: cst.FunctionDef, through: str) -> str:

@@ -141,7 +141,7 @@ class MissingCompensation(Rule):
     versions = "temporalio>=1.0"
     fix = None
     judges = ("workflow",)
-    proof = "PENDING"
+    proof = "replay"
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)

@@ -22,6 +22,9 @@ from temporalio.client import Client
 
 async def order(client: Client, order_id: str) -> None:
     await client.start_workflow("Order", order_id, id=f"order-{uuid.uuid4()}", task_queue="orders")  # KEL801
+
+
+async def order_and_wait(client: Client, order_id: str) -> None:
     workflow_id = str(uuid.uuid4())
     await client.execute_workflow("Order", order_id, id=workflow_id, task_queue="orders")  # KEL801
 ```
@@ -114,7 +117,7 @@ class RandomWorkflowId(Rule):
     versions = "temporalio>=1.0"
     fix = None
     judges = ("workflow-start",)
-    proof = "PENDING"
+    proof = "worker"
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)

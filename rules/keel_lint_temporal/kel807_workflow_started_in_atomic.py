@@ -169,7 +169,7 @@ class WorkflowStartedInAtomic(Rule):
     versions = ">=1"
     fix = "unsafe"
     judges = ("workflow-start",)
-    proof = "PENDING"
+    proof = "worker"
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:

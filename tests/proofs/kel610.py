@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from tests.proofs.temporal.observation import Scenario
 from tests.proofs.temporal.proof import TemporalProof
-from tests.proofs.temporal.signs import (
-    healthy,
-    runs,
-    sends_no,
-)
+from tests.proofs.temporal.signs import calls, healthy, runs, sends_no
 
 
 class ItRunsInTheWorkflow(TemporalProof):
-    """One that is async."""
+    """One that is async. Both faces go on after a minute, with a second workflow task."""
 
     code = "KEL610"
-    claim = "the activity runs in the workflow, and again with each replay: nothing is scheduled"
+    claim = "nothing is scheduled: the activity runs in the workflow, and again when the next workflow task replays it"
     lines = ("await charge",)
     scenarios = (Scenario("Order", ("order-1",), watch=("charge",)),)
-    harm = sends_no("schedule_activity charge")
+    harm = sends_no("schedule_activity charge") & calls("charge", more_than=1)
     clean = healthy() & runs("charge", times=1) & runs("ship", times=1)
+    rewritten = {"        ship(order_id, receipt)": "        await workflow.sleep(60)\n        ship(order_id, receipt)"}
+    on_server = False  # the minute
 
 
 class ItRunsInTheWorkflowToo(TemporalProof):

@@ -20,6 +20,5 @@ class TheTaskFails(TemporalProof):
             "initial_interval=timedelta(minutes=1), maximum_interval=timedelta(minutes=5))"
         ),
         "backoff_coefficient=0.5,  # KEL615": "backoff_coefficient=1.5,",
-        "[ValueError],  # KEL615": '["ValueError"],',
         "maximum_interval=30,  # KEL615": "maximum_interval=timedelta(seconds=30),",
     }

@@ -12,7 +12,6 @@ LOST = {"ship": Act(failures=-1, error="NoStock", final=True)}
 
 REPAIR = {
     "import ApplicationError, ChildWorkflowError": "import ActivityError, ApplicationError, ChildWorkflowError",
-    "except ApplicationError:  # KEL704": "except ActivityError:",
     "except NoStock:  # KEL704\n"
     '            workflow.logger.warning("no stock")\n'
     "        except ChildWorkflowError as error:  # KEL704": "except ActivityError as error:",

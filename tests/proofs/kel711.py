@@ -7,7 +7,6 @@ from tests.proofs.temporal.proof import WorkerProof
 from tests.proofs.temporal.signs import answers, goes_on, quiet, warns
 
 REPAIR = {
-    "    async def status(self) -> str:  # KEL711": "    def status(self) -> str:",
     "    async def status_later(self) -> str:  # KEL711\n        await workflow.sleep(1)\n": (
         "    def status_later(self) -> str:\n"
     ),

@@ -74,10 +74,8 @@ def flag(proof: Proof[Any], project: Path) -> None:
 def repair(proof: Proof[Any], bad: Path, good: Path) -> None:
     """Make the good face of the bad one, and assert that lint is silent on it."""
     shutil.copytree(bad, good, ignore=shutil.ignore_patterns("__pycache__"))
-    if proof.repair:
-        lay_out(proof.repair, good)
-    else:
-        check(good, proof.code, "--fix", "--unsafe-fixes")
+    lay_out(proof.repair, good)
+    check(good, proof.code, "--fix", "--unsafe-fixes")
     shorten(proof.shortened, good)
     left = places(good, proof.code)
     if left:

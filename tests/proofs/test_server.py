@@ -19,6 +19,7 @@ PROOFS = [proof for proof in all_proofs() if isinstance(proof, TemporalProof) an
 def test_a_real_server_says_the_same(proof: TemporalProof, face: Face, tmp_path: Path) -> None:
     try:
         by = server()
+        proof.ask_for_packages()
     except NotHere as reason:
         pytest.skip(f"NOT SHOWN HERE ({reason})")
     lay_out(proof.project, tmp_path / "bad" / "project")

@@ -192,23 +192,33 @@ def test_a_client_in_a_helper(lint: Lint) -> None:
     assert found.fix is None
 
 
-RUNS_A_LOOP = {
-    "by the module": ("asyncio.run(client.close())", "import asyncio\n"),
-    "by another name": ("aio.run(client.close())", "import asyncio as aio\n"),
-    "by the function": ("run(client.close())", "from asyncio import run\n"),
-    "by a wrapper of Django": ("async_to_sync(client.close)()", "from asgiref.sync import async_to_sync\n"),
-    "on a loop that is given": ("LOOP.run_until_complete(client.close())", "from shop import LOOP\n"),
-    "in a helper": ("wait(client)", "from b import wait\n"),
+LOOPS = {
+    "run": ("import asyncio", "asyncio.run(activity.client().close())", "await activity.client().close()"),
+    "run under a name of its own": (
+        "from asyncio import run as go",
+        "return go(activity.client().close())",
+        "return await act",
+    ),
+    "no loop": ("import asyncio", "asyncio.iscoroutine(activity.client())", "asyncio.iscoroutine(activity.client())"),
+    "a loop of its own": ("import asyncio", "asyncio.new_event_loop().run_until_complete(activity.client().close())", ""),
+    "somebody's loop": ("", "LOOP.run_until_complete(activity.client().close())", ""),
+    "a coroutine that is kept": ("import asyncio", "c = activity.client().close()\n    asyncio.run(c)", ""),
+    "in the middle of a line": ("import asyncio", "asyncio.run(activity.client().close()).real", ""),
+    "in a function inside": ("import asyncio", "def f():\n        asyncio.run(g())\n    activity.client(f)", ""),
+    "in a helper": ("import asyncio\ndef f(c):\n    asyncio.run(c)\n", "f(activity.client().close())", ""),
+    "of asgiref": ("from asgiref.sync import async_to_sync as sync", "sync(activity.client().close)()", ""),
 }
 
 
-@pytest.mark.parametrize(("call", "imports"), RUNS_A_LOOP.values(), ids=RUNS_A_LOOP)
-def test_an_activity_that_runs_a_loop_is_not_made_async(lint: Lint, call: str, imports: str) -> None:
-    activity = f"@activity.defn\ndef act():\n    client = activity.client()\n    {call}\n"
-    code = f"{imports}from temporalio import activity\n\n\n{activity}"
-    helper = "import asyncio\n\n\ndef wait(client):\n    asyncio.run(client.close())\n"
-    (found,) = lint({"a.py": code, "b.py": helper}, "KEL624")
-    assert found.fix is None
+@pytest.mark.parametrize(("head", "body", "after"), LOOPS.values(), ids=LOOPS)
+def test_no_loop_runs_inside_the_workers_loop(lint: Lint, head: str, body: str, after: str) -> None:
+    text = f"{IMPORTS}{head}\n@activity.defn\ndef act():\n    {body}\n"
+    (found,) = lint({"a.py": text}, "KEL624")
+    assert (found.fix is not None) == bool(after)
+    raw = text.encode()
+    for edit in reversed(found.fix.edits if found.fix is not None else ()):
+        raw = raw[: edit.span.start] + edit.content.encode() + raw[edit.span.end :]
+    assert not after or ("async def act" in raw.decode() and after in raw.decode())
 
 
 LOGS = {

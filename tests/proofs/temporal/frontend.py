@@ -14,8 +14,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import grpc  # type: ignore[import-untyped,import-not-found,unused-ignore]
-from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.common.v1 import GrpcStatus, WorkflowExecution
 from temporalio.api.enums.v1 import CommandType, TimeoutType
+from temporalio.api.errordetails.v1 import WorkflowExecutionAlreadyStartedFailure
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import History
 from temporalio.api.protocol.v1 import Message
@@ -124,6 +125,10 @@ class Frontend:
         return messages.ShutdownWorkerResponse()
 
     async def StartWorkflowExecution(self, request: Any, context: Any) -> Any:
+        before = self.runs.get(request.workflow_id)
+        if before is not None and before.status == RUNNING:
+            context.set_trailing_metadata((("grpc-status-details-bin", _already_started(before)),))
+            await context.abort(grpc.StatusCode.ALREADY_EXISTS, "Workflow execution is already running.")
         run = self.runs[request.workflow_id] = Run(request)
         self.add(
             run,
@@ -565,6 +570,14 @@ def _activity_task(activity: Activity) -> Any:
     for moment in (task.scheduled_time, task.current_attempt_scheduled_time, task.started_time):
         moment.GetCurrentTime()
     return task
+
+
+def _already_started(run: Run) -> bytes:
+    """The refusal of a second run under one identifier, as a client reads it."""
+    failure = WorkflowExecutionAlreadyStartedFailure(start_request_id=run.request.request_id, run_id=run.run_id)
+    status = GrpcStatus(code=grpc.StatusCode.ALREADY_EXISTS.value[0])
+    status.details.add().Pack(failure)
+    return bytes(status.SerializeToString())
 
 
 async def _wake(run: Run) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import walk_packages
 from platform import python_version
@@ -68,8 +69,8 @@ class TemporalProof(Proof[ReplayStage]):
     """A claim about one example of a rule's documentation, which needs no second copy.
 
     `example` counts the examples that are flagged. Every marked line is judged alone, with all others fixed by the rule's fix,
-    or by `rewritten`: texts of the example and what a person writes instead, which may span lines; those that hold no mark
-    belong to every face. With `together` the marked lines are judged all at once.
+    and by `rewritten` where it has none: texts of the example and what a person writes instead, which may span lines; those
+    that hold no mark belong to every face. With `together` the marked lines are judged all at once.
     """
 
     stage: type[ReplayStage] = ReplayStage
@@ -86,6 +87,8 @@ class TemporalProof(Proof[ReplayStage]):
     """By what health is known, where it is more than an end as the scenario has it and replays that say the same."""
     beside: ClassVar[Mapping[str, str]] = {}
     """More files of the project, such as a workflow that uses the example's activities."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Packages that the example imports and that need not be there."""
     on_server: ClassVar[bool] = True
     """Whether the same is seen on a real server, in a few seconds of its clock."""
 
@@ -95,7 +98,7 @@ class TemporalProof(Proof[ReplayStage]):
             return
         if "project" not in vars(cls):
             cls.project = {**cls.prepared(examples(cls.info(), flagged=True)[cls.example - 1].files), **cls.beside}
-        if cls.rewritten:
+        if cls.changes(repairs=True):
             cls.repair = cls.rewrite(cls.project)
 
     @classmethod
@@ -134,11 +137,18 @@ class TemporalProof(Proof[ReplayStage]):
         """Have the scenarios of a face played and judged; a line of the effects for each."""
         seen, why = [], ""
         try:
+            self.ask_for_packages()
             for what, project, scenario in self.cases(face, folder):
                 seen.append(self.line(what, self.judged(project, scenario), scenario))
         except NotHere as reason:
             why = str(reason)
         return Performance(tuple(seen), {"Python": python_version(), "temporalio": version("temporalio")}, why)
+
+    def ask_for_packages(self) -> None:
+        """Raises `NotHere` where the example cannot be imported."""
+        for name in self.needs:
+            if find_spec(name) is None:
+                raise NotHere(f"{name} is not installed")
 
     def judged(self, project: Path, scenario: Scenario) -> Observation:
         """Have one scenario played. Raises `NotHere`."""
@@ -186,11 +196,10 @@ class TemporalProof(Proof[ReplayStage]):
 
     def alone(self, path: str, row: int, line: str, folder: Path) -> dict[str, str]:
         """The project with everything repaired but one line."""
-        if self.rewritten:
-            return self.rewrite(self.project, but=line)
         lines = self.project[path].splitlines(keepends=True)
-        lines[row - 1] = re.sub(self.mark(), f"# noqa: {self.code}", lines[row - 1], flags=re.MULTILINE)
-        files = {**self.project, path: "".join(lines)}
+        kept = lines[row - 1] = re.sub(self.mark(), f"# noqa: {self.code}", lines[row - 1], flags=re.MULTILINE)
+        files = self.rewrite(self.project, but=line)
+        files[path] = files[path].replace(line, kept.rstrip("\n")) if self.repair else "".join(lines)
         lay_out(files, folder)
         return {**files, **fixed(folder, self.code)}
 

@@ -488,7 +488,8 @@ def local_details(command: Any, attempt: int, result: Any) -> dict[str, Payloads
 async def replay(stage: Stage, notes: Notes, history: str) -> tuple[list[str], str]:
     """Replay a closed history. Returns the commands that the code emitted, and the error, empty where there was none."""
     tap = Tap(sandbox=stage.scenario.sandbox)
-    parsed = WorkflowHistory.from_json(f"proof-{stage.scenario.workflow}", history)
+    events = WorkflowHistory.from_json("", history).events
+    parsed = WorkflowHistory(events[0].workflow_execution_started_event_attributes.workflow_id, events)
     result = await replayer(stage, tap).replay_workflow(parsed, raise_on_replay_failure=False)
     error = f"{type(result.replay_failure).__name__}: {result.replay_failure}" if result.replay_failure else ""
     return tap.commands(), error or next(iter(tap.failures()), "") or notes.deadlock

@@ -130,6 +130,16 @@ def runs(activity: str, *, times: int) -> Sign:
     return Sign(asks)
 
 
+def runs_again(activity: str) -> Sign:
+    """An activity is executed more than once."""
+
+    def asks(seen: Observation) -> str:
+        times = len(seen.ran(activity))
+        return f"`{activity}` ran {times} times" if times > 1 else ""
+
+    return Sign(asks)
+
+
 def calls(function: str, *, more_than: int) -> Sign:
     """A function of the project is called more often than that; the scenario must watch it."""
 
