@@ -411,6 +411,10 @@ class Files:
         """Those of the files in which an identifier stands, sorted; `paths` are the same at every call."""
         return self._search(paths).files(name)
 
+    def prepare_naming(self, paths: Sequence[str]) -> None:
+        """Do the work of `naming` ahead."""
+        self._search(paths).prepare()
+
     def _search(self, paths: Sequence[str]) -> Naming:
         if self._naming is None:
             from keel_lint.naming import Naming

@@ -47,6 +47,11 @@ class Naming:
         known = dict(zip(self._known.paths, self._known.digests, strict=True))
         self._unchanged = frozenset(path for path, digest in self._digests.items() if known.get(path) == digest)
 
+    def prepare(self) -> None:
+        """Take the files apart now, where no earlier run has: most of a first run's questions are of names."""
+        if not self._known.paths:
+            _ = self._all
+
     def files(self, name: str) -> tuple[str, ...]:
         """The files in which the identifier stands, in code or not, sorted."""
         answer = self._answers.get(name)

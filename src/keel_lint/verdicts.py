@@ -97,15 +97,17 @@ class Judging:
     def _look_at_all(self, judged: Sequence[str]) -> None:
         """Search the files of which nothing is known, and index those that matter, in two processes where they are many.
 
-        The other process takes the larger share: this one also imports what the judging needs.
+        The other process takes the larger share: this one also imports what the judging needs, and takes the files apart for
+        the search for names, which both halves of the judging will ask.
         """
         unknown = [path for path in dict.fromkeys((*self._production, *judged)) if not self.files.knows(path)]
         if len(unknown) > _WORTH_LOOKING_AHEAD:
-            mine, others = unknown[::3], [path for index, path in enumerate(unknown) if index % 3]
+            mine, others = unknown[::4], [path for index, path in enumerate(unknown) if index % 4]
             answer = forked(lambda: encode([self._look_at(path) for path in others]))
             self._import_ahead()
             for path in mine:
                 self._look_at(path)
+            self.files.prepare_naming(self.project.production)
             self._learn(others, decode(answer(), list[_Look | None]) or [])
         self.files.load_words(unknown)
 
