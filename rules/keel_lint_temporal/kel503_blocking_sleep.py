@@ -98,6 +98,21 @@ class Poll:
         await workflow.execute_activity(poll, start_to_close_timeout=timedelta(minutes=1))
 ```
 
+### A sleep of no time where nothing refuses it
+
+```python
+import time
+
+from temporalio import workflow
+
+
+@workflow.defn(sandboxed=False)
+class Retry:
+    @workflow.run
+    async def run(self) -> None:
+        time.sleep(0)
+```
+
 ### A helper that waits only outside a workflow
 
 ```python title="shop/waiting.py"
@@ -156,6 +171,7 @@ from keel_lint_temporal._workflow_code import Place, ReadingRule
 
 if TYPE_CHECKING:
     from keel_lint.fixing import FixBuilder
+    from keel_lint.jobs.nondeterminism import Reading
 
 
 class BlockingSleep(ReadingRule):
@@ -172,6 +188,13 @@ class BlockingSleep(ReadingRule):
     reads = "blocks the thread"
     replayed = "the worker's thread stands still: after two seconds the deadlock detector fails the workflow task ([TMPRL1101])"
     elsewhere = "`await asyncio.sleep(...)`, a timer that lasts"
+
+    def does(self, node: cst.Call, name: str, place: Place, reading: Reading) -> str | None:
+        """What a call does; nothing where it does not wait, unless the sandbox refuses it all the same."""
+        given = self.definition.value(node.args[0].value) if node.args else None
+        if given == 0 and place.sandbox != "on":
+            return None
+        return super().does(node, name, place, reading)
 
     def instead(self, node: cst.BaseExpression, name: str, place: Place) -> tuple[str, FixBuilder | None]:
         """A timer, where the code can wait for one."""

@@ -4,7 +4,8 @@
 
 Reports reads of environment variables, command line, working directory, process, host and user in workflow code and in what
 it calls, in other modules too: `os.environ`, `os.getenv()`, `os.getpid()`, `os.getcwd()`, `Path.home()`, `platform`,
-`socket.gethostname()`, `sys.argv`. What workflow code is: see KEL501.
+`socket.gethostname()`, `sys.argv`; the number of the process only where the sandbox refuses it. What workflow code is: see
+KEL501.
 
 ## Why is this bad?
 
@@ -123,6 +124,21 @@ class Export:
 async def main() -> None:
     client = await Client.connect(os.environ["TEMPORAL_ADDRESS"])
     await Worker(client, task_queue=os.getenv("QUEUE", "export"), workflows=[Export]).run()
+```
+
+### The number of a process where nothing refuses it
+
+```python
+import os
+
+from temporalio import workflow
+
+
+@workflow.defn(sandboxed=False)
+class Export:
+    @workflow.run
+    async def run(self) -> str:
+        return f"written by {os.getpid()}"
 ```
 
 ## Fix safety

@@ -252,12 +252,14 @@ ORM_QUERIES = frozenset({
 
 _OS_STATE = (
     "cpu_count", "getcwd", "getcwdb", "getegid", "getenv", "getenvb", "geteuid", "getgid", "getloadavg", "getlogin", "getpgid",
-    "getpgrp", "getpid", "getppid", "getuid", "process_cpu_count", "putenv", "sched_getaffinity", "umask", "uname", "unsetenv",
+    "getpgrp", "getuid", "process_cpu_count", "putenv", "sched_getaffinity", "umask", "uname", "unsetenv",
 )  # fmt: skip
 
 ENVIRONMENT = Readings(
     {
         **_each(_OS_STATE, _ANY, "os"),
+        # The number of a process goes into logs; nobody takes another path for it.
+        **_each(("getpid", "getppid"), _HARMLESS, "os"),
         "os.path.expanduser": _ANY,
         "os.path.expandvars": _ANY,
         **_each(("cwd", "expanduser", "home"), _ANY, "pathlib.Path"),
