@@ -39,9 +39,16 @@ ALWAYS_ON = frozenset({"KEL000", "KEL001"})
 Engine = Literal["celery", "temporal", "keel"]
 Status = Literal["stable", "preview"]
 
-_FACT = re.compile(rb"^    ([a-z_]+)(?::[^=\n]+)? = (.+?)\r?$", re.MULTILINE)
-_TITLE = re.compile(rb'\A(?:#[^\n]*\n)*"""(.+?)\.?\r?\n')
-_STRING = re.compile(r'"([^"]*)"')
+_FACT = re.compile(rb"^    ([a-z_]+)(?::[^=\n]+)?[ \t]*=(?!=)[ \t]*(.+?)\r?$", re.MULTILINE)
+_TITLE = re.compile(rb'\A(?:#[^\n]*\n)*"""(.+?)\.?(?:"""|\r?\n)')
+_STATES_CODE = re.compile(rb"^    code\b[^\n=]*=", re.MULTILINE)
+_CLASS = re.compile(rb"^class ", re.MULTILINE)
+_OUTSIDE = re.compile(rb"^[^\s#)]", re.MULTILINE)
+_QUOTED = r"""(?:"[^"\\]*"|'[^'\\]*')"""
+_LITERAL = re.compile(rf"(True|False|None)|{_QUOTED}|(\((?:{_QUOTED}, ?)+(?:{_QUOTED})?\))")
+_STRING = re.compile(r"""(["'])(.*?)\1""")
+_CONSTANTS = {"True": True, "False": False, "None": None}
+_STATED = frozenset({"code", "slug", "group", "engine", "versions", "fix", "status", "default", "judges", "proof"})
 _CODE = re.compile(r"[A-Z]{3}\d{3}\Z")
 
 
@@ -212,17 +219,17 @@ def _rules_of(package: str) -> Iterator[RuleInfo]:
 def _read_info(file: Path, module: str) -> RuleInfo | None:
     """The facts that a rule file states in its class body; `None` where it has no rule. Raises `ValueError` for odd ones."""
     raw = file.read_bytes()
-    stated: dict[str, object] = {}
-    for name, value in _FACT.findall(raw):
-        if name.decode() in RuleInfo.__struct_fields__ and name.decode() not in stated:
-            stated[name.decode()] = _literal(value.decode())
+    title = _TITLE.match(raw)
+    behind = raw.find(b'"""', title.end(1)) if title is not None else 0
+    stated = _stated(file, next((one for one in _class_bodies(raw, behind) if _STATES_CODE.search(one)), b""))
     if "code" not in stated:
         return None
-    title = _TITLE.match(raw)
     if title is None:
         raise ValueError(f"{file.name}: the file must begin with its documentation")
     if not _CODE.match(str(stated["code"])):
         raise ValueError(f"{file.name}: {stated['code']!r} is not three capital letters and three digits")
+    if stated.get("engine") != "keel" and not stated.get("judges"):
+        raise ValueError(f"{file.name}: without `judges` the rule judges nothing")
     defaults = {"fix": None, "status": "stable", "default": None, "judges": (), "versions": "", "proof": "PENDING"}
     known = {"title": title[1].decode(), "module": module, "file": file, "changed": file.stat().st_mtime_ns}
     try:
@@ -231,12 +238,31 @@ def _read_info(file: Path, module: str) -> RuleInfo | None:
         raise ValueError(f"{file.name}: {error}") from error
 
 
-def _literal(text: str) -> object:
-    """The value of a one-line literal: a string, a tuple of strings, `True`, `False` or `None`."""
-    strings = tuple(_STRING.findall(text))
-    if text.startswith("("):
-        return strings
-    return strings[0] if strings else {"True": True, "False": False}.get(text.partition(" ")[0])
+def _class_bodies(raw: bytes, behind: int) -> Iterator[bytes]:
+    """What stands in the classes of a file behind an offset, each up to the next line that is not indented."""
+    for start in _CLASS.finditer(raw, behind):
+        end = _OUTSIDE.search(raw, raw.find(b"\n", start.end()) + 1)
+        yield raw[start.end() : end.start() if end is not None else len(raw)]
+
+
+def _stated(file: Path, body: bytes) -> dict[str, object]:
+    """The facts in the body of a class. Raises `ValueError` for a value that cannot be read: it would count as not stated."""
+    stated: dict[str, object] = {}
+    for name, value in _FACT.findall(body):
+        if name.decode() in _STATED:
+            stated[name.decode()] = _literal(value.decode(), f"{file.name}: `{name.decode()}`")
+    return stated
+
+
+def _literal(text: str, what: str) -> object:
+    """The value of a literal on one line: a string, a tuple of strings, `True`, `False` or `None`; `ValueError` for others."""
+    found = _LITERAL.match(text)
+    if found is None or text[found.end() :].lstrip(" \t")[:1] not in {"", "#"}:
+        raise ValueError(f"{what} must be a plain string, a tuple of them, True, False or None, and stand on one line: {text}")
+    if found[1]:
+        return _CONSTANTS[found[1]]
+    strings = tuple(one for _, one in _STRING.findall(found[0]))
+    return strings if found[2] else strings[0]
 
 
 def _entry_points() -> Iterator[tuple[str, str]]:

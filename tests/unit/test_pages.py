@@ -86,6 +86,7 @@ class DelayInAtomic(Rule):
     engine = "celery"
     versions = ">=5.4"
     fix = "unsafe"
+    judges = ("dispatch",)
 """
 
 
