@@ -27,7 +27,7 @@ from temporalio import activity
 @activity.defn
 async def fetch(url: str) -> str:
     answer = requests.get(url, timeout=30)  # KEL608
-    time.sleep(2)  # KEL608
+    time.sleep(3)  # KEL608
     return answer.text
 ```
 

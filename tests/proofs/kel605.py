@@ -12,7 +12,7 @@ class NobodyNoticesTheSilence(WorkerProof):
 
     code = "KEL605"
     claim = "an attempt that sends no more heartbeats is not noticed, and the run waits; with a limit the next one completes it"
-    scenarios = (Scenario("Export", (3,), seconds=4.0),)
+    scenarios = (Scenario("Export", (3,), seconds=6.0),)
     harm = goes_on()
     clean = ends("completed")
     rewritten = {

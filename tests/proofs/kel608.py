@@ -8,7 +8,7 @@ from tests.proofs.temporal.signs import healthy, runs, runs_again
 
 
 class AnotherActivityIsTimedOut(WorkerProof):
-    """Beside it runs one that sends a heartbeat ten times a second; the web page takes two seconds."""
+    """Beside it runs one that sends a heartbeat ten times a second; the web page takes three seconds."""
 
     code = "KEL608"
     claim = "while it waits, another activity cannot send its heartbeats, is timed out and tried again"
@@ -18,26 +18,27 @@ class AnotherActivityIsTimedOut(WorkerProof):
     needs = ("requests",)
     beside = {
         "orders.py": """\
-import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 
-TEN = timedelta(seconds=10)
+LONG = timedelta(seconds=20)
 
 
 @workflow.defn
 class Order:
     @workflow.run
     async def run(self) -> None:
-        url = await workflow.execute_activity("serve", start_to_close_timeout=TEN)
+        url = await workflow.execute_activity("serve", start_to_close_timeout=LONG)
         at_once = RetryPolicy(initial_interval=timedelta(milliseconds=50))
         beating = workflow.start_activity(
-            "beat", start_to_close_timeout=TEN, heartbeat_timeout=timedelta(seconds=1), retry_policy=at_once
+            "beat", start_to_close_timeout=LONG, heartbeat_timeout=timedelta(seconds=1), retry_policy=at_once
         )
         await workflow.sleep(0.3)
-        await asyncio.gather(beating, workflow.execute_activity("fetch", url, start_to_close_timeout=TEN))
+        await workflow.execute_activity("fetch", url, start_to_close_timeout=LONG)
+        await workflow.execute_activity("stop", start_to_close_timeout=LONG)
+        await beating
 """,
         "others.py": """\
 import asyncio
@@ -48,9 +49,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from temporalio import activity
 
 
+STOPPED = threading.Event()
+
+
 class Slow(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        time.sleep(2)
+        time.sleep(3)
         self.send_response(204)
         self.end_headers()
 
@@ -66,8 +70,13 @@ def serve() -> str:
 
 @activity.defn
 async def beat() -> None:
-    for _ in range(25):
+    while not STOPPED.is_set():
         activity.heartbeat()
         await asyncio.sleep(0.1)
+
+
+@activity.defn
+async def stop() -> None:
+    STOPPED.set()
 """,
     }

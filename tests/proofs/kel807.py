@@ -8,7 +8,7 @@ from tests.proofs.temporal.signs import fails, healthy
 
 
 class LooksBeforeTheCommit(WorkerProof):
-    """Django on SQLite. What is left of the request takes two seconds."""
+    """Django on SQLite. What is left of the request takes up to three seconds."""
 
     code = "KEL807"
     claim = "the workflow's activity looks for the row before the commit, and fails with `DoesNotExist`"
@@ -97,7 +97,7 @@ def order() -> None:
         editor.create_model(Order)
     with transaction.atomic():
         place_order(SimpleNamespace(total=40))
-        LOOKED.wait(2)
+        LOOKED.wait(3)
 
 
 async def visit(client: Client, _: str) -> None:
