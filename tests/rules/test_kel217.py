@@ -40,6 +40,11 @@ def test_a_task_that_gives_all_sockets_a_timeout_is_not_the_first(lint: Lint) ->
     assert "tasks get there" not in finding.message
 
 
+def test_a_call_that_only_test_code_gets_to_is_reported_there(lint: Lint) -> None:
+    (finding,) = lint({"shared.py": SHARED, "tests/a.py": task("a", "push(x)")}, "KEL217")
+    assert Path(finding.path).name == "a.py"
+
+
 @pytest.mark.parametrize("options", ["", "time_limit=9", "soft_time_limit=9"])
 def test_for_ever_is_said_only_where_no_time_limit_ends_the_task(lint: Lint, options: str) -> None:
     (finding,) = lint({"a.py": task("a", "requests.get(x)", options)}, "KEL217")
