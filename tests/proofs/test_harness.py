@@ -174,6 +174,6 @@ def test_a_loop_that_lint_does_not_close_is_a_failure(tmp_path: Path, proof: Pro
 
 
 def test_a_repair_that_is_still_flagged_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Shows, "repair", {"shop.py": TASK.replace("mail", "address")})
+    monkeypatch.setattr(Shows, "repair", {"shop.py": TASK.replace("thank.delay", "return thank.delay")})
     with pytest.raises(ProofFailure, match="still flagged"):
         loop.close(Shows(), tmp_path)

@@ -91,7 +91,7 @@ DOCSTRING = 'class A:\n    """Like so.\n\n    {}\n    """\n'
 @pytest.mark.parametrize("shown", ['"""{}"""', "'''{}'''", "# {}", DOCSTRING])
 def test_what_a_docstring_or_a_comment_shows_is_no_worker(lint: Lint, shown: str) -> None:
     worker = "Worker(c, task_queue='a # b', workflow_failure_exception_types=[Exception])"
-    files = {"a.py": in_run("raise Mine"), "w.py": "import temporalio\n" + shown.format(worker)}
+    files = {"a.py": in_run("if given:\n    raise Mine"), "w.py": "import temporalio\n" + shown.format(worker)}
     assert len(lint(files, "KEL702")) == 1
     assert lint({**files, "w.py": f"import temporalio\n{worker}  # so much for '\n"}, "KEL702") == []
 
