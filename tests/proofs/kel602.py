@@ -11,7 +11,7 @@ class ChargeIsTriedForEver(TemporalProof):
     """Without a policy."""
 
     code = "KEL602"
-    claim = "an activity that never works is tried sixty times in two hours, and goes on; with a limit the run fails"
+    claim = "an activity that never works is tried sixty times within two hours, and goes on; with a limit the run fails"
     lines = ('"charge"',)
     scenarios = (Scenario("Order", ("order-1",), acts={"charge": Act(failures=-1)}),)
     harm = warns("charge was tried 60 times")
