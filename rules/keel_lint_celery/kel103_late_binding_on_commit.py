@@ -257,12 +257,10 @@ class LateBindingOnCommit(Rule):
     def _is_rebound(self, name: cst.Name, loop: cst.CSTNode, function: cst.CSTNode) -> bool:
         """Whether the loop, and not the function, binds a name."""
         bound = [one for one in self._bindings.reaching(name) if not one.is_parameter]
-        inside = {id(node) for node in descendants(function)}
-        if any(id(one.node) in inside for one in bound):
+        if any(self._bindings.holds(function, one.node) for one in bound):
             return False
-        here = {id(node) for node in descendants(loop)}
         definitions = (cst.FunctionDef, cst.ClassDef, cst.ImportAlias)
-        return any(id(one.node) in here and not isinstance(one.node, definitions) for one in bound)
+        return any(self._bindings.holds(loop, one.node) and not isinstance(one.node, definitions) for one in bound)
 
     def _report(self, node: cst.Call, function: cst.Lambda | cst.FunctionDef, names: list[str]) -> None:
         bound = ", ".join(f"{name}={name}" for name in names)

@@ -97,18 +97,19 @@ class Bindings:
         if binding.is_parameter:
             return True
         if isinstance(binding.node, cst.For):
-            return self._holds(binding.node.body, use)
+            return self.holds(binding.node.body, use)
         suite = self._definition.nearest(binding.node, cst.IndentedBlock, cst.SimpleStatementSuite)
-        return suite is None or self._holds(suite, use)
+        return suite is None or self.holds(suite, use)
 
     def _comes_round(self, binding: Binding, use: cst.Name, last: Binding | None) -> bool:
         """Whether a later binding reaches the use in the next round of a loop that holds both."""
         for loop in self._definition.ancestors(use):
-            if isinstance(loop, _LOOPS) and self._holds(loop, binding.node):
-                return last is None or last.is_parameter or not self._holds(loop, last.node)
+            if isinstance(loop, _LOOPS) and self.holds(loop, binding.node):
+                return last is None or last.is_parameter or not self.holds(loop, last.node)
         return False
 
-    def _holds(self, outer: cst.CSTNode, inner: cst.CSTNode) -> bool:
+    def holds(self, outer: cst.CSTNode, inner: cst.CSTNode) -> bool:
+        """Whether one node stands in another, or is it."""
         return self._entered[id(outer)] <= self._entered[id(inner)] <= self._left[id(outer)]
 
     def _of(self, scope: Scope) -> dict[str, list[Binding]]:
