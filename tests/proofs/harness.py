@@ -319,3 +319,10 @@ def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
             return holds()
         time.sleep(0.01)
     return True
+
+
+def first(error: BaseException) -> str:
+    """The name of the error that began it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return type(error).__name__

@@ -1,14 +1,13 @@
-"""KEL109: a payload in an argument fills the broker, and an uploaded file cannot be sent at all."""
+"""KEL109: a payload in an argument fills the broker."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 from tests.proofs.celery_stage import CeleryStage, PublishStage
-from tests.proofs.harness import Proof
-from tests.proofs.projects import CELERY, DJANGO
+from tests.proofs.harness import Proof, first
+from tests.proofs.projects import CELERY
 
 PROJECT = {
     **CELERY,
@@ -109,7 +108,7 @@ class FillsTheBroker(Proof[PublishStage]):
             for _ in range(20):
                 upload(path)
         except Exception as error:
-            stage.happened(_first(error))
+            stage.happened(first(error))
         stage.happened("all sent" if len(stage.waiting()) == 20 else "not all sent")
 
     def is_harm(self, seen: list[str]) -> bool:
@@ -117,74 +116,3 @@ class FillsTheBroker(Proof[PublishStage]):
 
     def is_clean(self, seen: list[str]) -> bool:
         return seen == ["all sent"]
-
-
-class RaisesEncodeError(Proof[PublishStage]):
-    """An uploaded file is an object of Django's."""
-
-    code = "KEL109"
-    claim = "an uploaded file as an argument: the call raises `EncodeError`"
-    stage = PublishStage
-    project = {
-        **DJANGO,
-        "shop/tasks.py": """\
-from celery import shared_task
-from django.core.files.storage import default_storage
-
-
-@shared_task
-def scan(document):
-    print(document)
-""",
-        "shop/views.py": """\
-from django.http import HttpRequest
-
-from shop.tasks import scan
-
-
-def receive(request: HttpRequest):
-    scan.delay(request.FILES["document"])  # KEL109
-""",
-    }
-    repair = {
-        "shop/views.py": """\
-from django.core.files.storage import default_storage
-from django.http import HttpRequest
-
-from shop.tasks import scan
-
-
-def receive(request: HttpRequest):
-    name = default_storage.save("document", request.FILES["document"])
-    scan.delay(name)
-""",
-    }
-
-    def play(self, stage: PublishStage) -> None:
-        stage.start_broker()
-        stage.set_up_django()
-        try:
-            stage.load("shop.views").receive(_request())
-        except Exception as error:
-            stage.happened(_first(error))
-        stage.happened("messages:", len(stage.waiting()))
-
-    def is_harm(self, seen: list[str]) -> bool:
-        return seen == ["EncodeError", "messages: 0"]
-
-    def is_clean(self, seen: list[str]) -> bool:
-        return seen == ["messages: 1"]
-
-
-def _request() -> Any:
-    from django.core.files.uploadedfile import SimpleUploadedFile
-    from django.test import RequestFactory
-
-    return RequestFactory().post("/", {"document": SimpleUploadedFile("document", b"text")})
-
-
-def _first(error: BaseException) -> str:
-    """The name of the error that began it."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return type(error).__name__

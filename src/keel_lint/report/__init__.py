@@ -104,7 +104,7 @@ def statistics(report: Report, format: str) -> str:  # noqa: A002
 
     Raises `ValueError` for a format that has no such table.
     """
-    from keel_lint.report.statistics import render as table
+    from keel_lint.report.per_rule import render as table
 
     return table(report, format)
 
