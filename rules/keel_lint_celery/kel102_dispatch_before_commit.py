@@ -184,7 +184,9 @@ class DispatchBeforeCommit(DispatchInTransaction):
         if commit is None:
             return None
         return OpenTransaction(
-            "", (glance.hop(commit.start, commit.end, f"`{commit.callee}` commits only here"),), "sqlalchemy"
+            "",
+            (glance.project.hop(glance.path, commit.start, commit.end, f"`{commit.callee}` commits only here"),),
+            "sqlalchemy",
         )
 
     def message(self, dispatch: Dispatch, opened: OpenTransaction, instead: str) -> str:  # noqa: ARG002

@@ -150,7 +150,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keel_lint.finding import Hop
 from keel_lint.index.roles import DISPATCHES, SIGNATURES
 from keel_lint.jobs.messages import Message, counted, dispatch_of, message_of
 from keel_lint.jobs.signatures import is_typed, misfit, parameters_of, shown
@@ -160,6 +159,7 @@ from keel_lint_celery._code import OPTIONS
 if TYPE_CHECKING:
     import libcst as cst
 
+    from keel_lint.finding import Hop
     from keel_lint.glance import Glance
     from keel_lint.index.facts import Call
     from keel_lint.jobs.tasks import Task
@@ -218,8 +218,7 @@ class SignatureMismatch(Rule):
 
     def _hop(self, task: Task) -> Hop:
         project = self.definition.project
-        span = project.source(task.path).span(*task.definition.name_span)
-        return Hop(project.absolute(task.path), span, f"`{task.definition.name}` is defined here")
+        return project.hop(task.path, *task.definition.name_span, f"`{task.definition.name}` is defined here")
 
 
 def _may_misfit(glance: Glance, call: Call) -> bool:

@@ -201,8 +201,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from keel_lint.finding import Hop
-from keel_lint.jobs.outside import outgoing
+from keel_lint.jobs.outside import outgoing, way
 from keel_lint.jobs.values import fold
 from keel_lint.rule import Rule
 from keel_lint_celery._code import task_decorator
@@ -264,7 +263,12 @@ class MissingRetry(Rule):
             f"`{task.definition.name}` calls `{found.name}` and is never retried: one timeout or 503 ends it as FAILURE and "
             "the work is lost; add `autoretry_for=(...)` and `retry_backoff=True`"
         )
-        self.report(task.definition.name_span, message, fix=self._fix(task, found), hops=tuple(self._way(found)))
+        self.report(
+            task.definition.name_span,
+            message,
+            fix=self._fix(task, found),
+            hops=way(self.definition.project, found, "talks to a service"),
+        )
 
     def _is_dealt_with(self, found: Outgoing) -> bool:
         """Whether something catches what the call raises, on the way to it too, or the client is told to try again."""
@@ -298,15 +302,6 @@ class MissingRetry(Rule):
         own = task.definition.parameters[0].name if task.is_bound and task.definition.parameters else ""
         arguments = self.definition.find_all(cst.Arg)
         return bool(own) and any(isinstance(one.value, cst.Name) and one.value.value == own for one in arguments)
-
-    def _way(self, found: Outgoing) -> Iterator[Hop]:
-        for path, start, end, name in found.through:
-            yield self._hop(path, start, end, f"`{name}` is called here")
-        yield self._hop(found.path, found.start, found.end, f"`{found.name}` talks to a service")
-
-    def _hop(self, path: str, start: int, end: int, what: str) -> Hop:
-        project = self.definition.project
-        return Hop(project.absolute(path), project.source(path).span(start, end), what)
 
     def _fix(self, task: Task, found: Outgoing) -> FixBuilder | None:
         decorator = task_decorator(self.definition, task)

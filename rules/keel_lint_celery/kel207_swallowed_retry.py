@@ -170,7 +170,6 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from keel_lint.finding import Hop
 from keel_lint.rule import Rule
 from keel_lint_celery._code import is_retry, keywords
 from keel_lint_celery._handlers import BROAD, RETRY, catching, insert_handler, lets_go_on, tries_round
@@ -206,8 +205,8 @@ class SwallowedRetry(Rule):
         if handler is None:
             return
         start, end = self.definition.span(handler)
-        place = self.definition.source.span(start, min(end, start + len("except")))
-        hop = Hop(self.definition.project.absolute(self.definition.path), place, "catches the Retry and goes on")
+        end = min(end, start + len("except"))
+        hop = self.definition.project.hop(self.definition.path, start, end, "catches the Retry and goes on")
         message = (
             "the Retry that this raises is caught below: the task ends as SUCCESS and runs again, and the failure after the "
             "last retry is lost; write `except Retry: raise` first"

@@ -149,14 +149,12 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from keel_lint.finding import Hop
-from keel_lint.jobs.outside import WAITING, Outgoing, outgoing
+from keel_lint.jobs.outside import WAITING, outgoing, way
 from keel_lint.jobs.receivers import Receivers
 from keel_lint.rule import Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from keel_lint.finding import Hop
     from keel_lint.fixing import FixBuilder
     from keel_lint.glance import Glance
     from keel_lint.index.facts import Definition
@@ -269,25 +267,16 @@ class MissingTimeLimit(Rule):
         for call in self.definition.find_all(cst.Call):
             name = receivers.called(call)
             if name in WAITING and not self._gives_up(call):
-                hop = self._hop(self.definition.path, *self.definition.span(call), f"`{name}` waits here")
+                hop = self.definition.project.hop(self.definition.path, *self.definition.span(call), f"`{name}` waits here")
                 return name or "", (hop,)
         sent = outgoing(self.definition.project, self.definition.path, self.definition.position)
         found = next((one for one in sent if one.waits and one.through), None)
-        return (found.name, tuple(self._way(found))) if found is not None else None
+        return (found.name, way(self.definition.project, found, "waits here")) if found is not None else None
 
     def _gives_up(self, call: cst.Call) -> bool:
         """Whether a call has a timeout, or may have one."""
         spread = any(argument.star for argument in call.args)
         return spread or "timeout" in self.definition.code(call)
-
-    def _way(self, found: Outgoing) -> Iterator[Hop]:
-        for path, start, end, name in found.through:
-            yield self._hop(path, start, end, f"`{name}` is called here")
-        yield self._hop(found.path, found.start, found.end, f"`{found.name}` waits here")
-
-    def _hop(self, path: str, start: int, end: int, what: str) -> Hop:
-        project = self.definition.project
-        return Hop(project.absolute(path), project.source(path).span(start, end), what)
 
     def _fix_task(self, task: Task) -> FixBuilder | None:
         node = self.definition.node

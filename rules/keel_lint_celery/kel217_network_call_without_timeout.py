@@ -195,18 +195,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
-from keel_lint.finding import Hop
-from keel_lint.jobs.outside import WAITING, outgoing
+from keel_lint.jobs.outside import WAITING, outgoing, way
 from keel_lint.jobs.receivers import Receivers
 from keel_lint.rule import Rule
 from keel_lint_celery._code import is_spread, keywords
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from keel_lint.fixing import FixBuilder
     from keel_lint.glance import Glance
-    from keel_lint.jobs.outside import Outgoing
     from keel_lint.jobs.tasks import Task
     from keel_lint.project import Project
 
@@ -268,7 +266,9 @@ class NetworkCallWithoutTimeout(Rule):
                 continue
             seen.add(first[1])
             tasks = found.tasks if found is not None else 1
-            self.report((first[1], first[2]), self._message(one.name, tasks), hops=tuple(self._way(one)))
+            self.report(
+                (first[1], first[2]), self._message(one.name, tasks), hops=way(self.definition.project, one, "waits here")
+            )
 
     @property
     def _reached(self) -> Mapping[tuple[str, int], _Reached]:
@@ -304,15 +304,6 @@ class NetworkCallWithoutTimeout(Rule):
             return False
         mounted = f"{func.value.value}.mount("
         return mounted in self.definition.source.slice(self.definition.fact.start, self.definition.fact.end)
-
-    def _way(self, found: Outgoing) -> Iterator[Hop]:
-        for path, start, end, name in found.through:
-            yield self._hop(path, start, end, f"`{name}` is called here")
-        yield self._hop(found.path, found.start, found.end, f"`{found.name}` waits here")
-
-    def _hop(self, path: str, start: int, end: int, what: str) -> Hop:
-        project = self.definition.project
-        return Hop(project.absolute(path), project.source(path).span(start, end), what)
 
     def _fix(self, node: cst.Call) -> FixBuilder:
         builder = self.definition.fix(f"Wait no longer than {_SECONDS} seconds", "unsafe")

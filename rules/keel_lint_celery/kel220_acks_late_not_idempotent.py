@@ -199,7 +199,6 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from keel_lint.definition import UnparsableError, dotted
-from keel_lint.finding import Hop
 from keel_lint.jobs.bindings import Bindings
 from keel_lint.jobs.guards import Guards
 from keel_lint.jobs.types import MANAGERS
@@ -269,8 +268,7 @@ class AcksLateNotIdempotent(Rule):
         found = next(_creations(callee), None)
         if found is not None:
             created, model = found
-            span = here.project.source(path).span(*callee.span(created))
-            self.report(node, _message(model), hops=(Hop(here.project.absolute(path), span, f"creates a `{model}`"),))
+            self.report(node, _message(model), hops=(here.project.hop(path, *callee.span(created), f"creates a `{model}`"),))
 
 
 def _creations(definition: Definition) -> Iterator[tuple[cst.Call, str]]:

@@ -126,7 +126,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keel_lint.finding import Hop
 from keel_lint.index.facts import MODULE
 from keel_lint.rule import Rule
 
@@ -188,8 +187,7 @@ class DuplicateTaskName(Rule):
         project = self.definition.project
         given = task.given.get("name")
         where = (given.start, given.end) if given is not None and given.path == task.path else task.definition.name_span
-        span = project.source(other.path).span(*other.definition.name_span)
-        hop = Hop(project.absolute(other.path), span, f"`{other.definition.name}` is registered as `{name}` here")
+        hop = project.hop(other.path, *other.definition.name_span, f"`{other.definition.name}` is registered as `{name}` here")
         message = (
             f"two tasks are registered as `{name}`: Celery keeps the function that is imported first and drops the other "
             "(DuplicateTaskNameWarning since 5.7), so every call runs that one; give each a name of its own"

@@ -168,13 +168,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from keel_lint.finding import Hop
 from keel_lint.rule import Rule
 from keel_lint_celery._settings_code import beat_entries, items, settings_in, text_of
 
 if TYPE_CHECKING:
     import libcst as cst
 
+    from keel_lint.finding import Hop
     from keel_lint.glance import Glance
     from keel_lint.index.facts import Call
     from keel_lint.jobs.names import Missing
@@ -247,8 +247,7 @@ class UnknownTaskName(Rule):
         task = definition.jobs.names.find(missing.nearest[0]) if missing.nearest else None
         if task is None:
             return ()
-        span = project.source(task.path).span(*task.definition.name_span)
-        return (Hop(project.absolute(task.path), span, f"`{missing.nearest[0]}` is defined here"),)
+        return (project.hop(task.path, *task.definition.name_span, f"`{missing.nearest[0]}` is defined here"),)
 
 
 def _may_take_a_name(glance: Glance, call: Call) -> bool:

@@ -104,7 +104,6 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from keel_lint.finding import Hop
 from keel_lint.index.facts import MODULE, Assignment, assignments_of
 from keel_lint.jobs.constants import DJANGO_SETTINGS
 from keel_lint.rule import Rule
@@ -187,7 +186,7 @@ class SettingsNamespaceMissing(Rule):
         names = sorted({one.target for _, one in found})
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         project = self.definition.project
-        hop = Hop(project.absolute(path), project.source(path).span(first.start, first.end), "a setting that is not seen")
+        hop = project.hop(path, first.start, first.end, "a setting that is not seen")
         unseen = f'without `namespace="CELERY"` Celery does not see `{first.target}`{more}'
         message = f"{unseen}: it goes on with its defaults and says nothing"
         self.report(node, message, fix=self._fix(node), hops=(hop,))

@@ -114,7 +114,6 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from keel_lint.finding import Hop
 from keel_lint.jobs.brokers import spelled
 from keel_lint.rule import Rule
 from keel_lint_celery._settings_code import beat_entries, text_of
@@ -161,8 +160,7 @@ class BeatOverlap(Rule):
             return
         seconds, option = limit
         project = self.definition.project
-        span = project.source(option.path).span(option.start, option.end)
-        hop = Hop(project.absolute(option.path), span, f"`{task.definition.name}` may run for {spelled(seconds)}")
+        hop = project.hop(option.path, option.start, option.end, f"`{task.definition.name}` may run for {spelled(seconds)}")
         message = (
             f"beat starts `{task.definition.name}` every {spelled(period)} and it may take {spelled(seconds)} without a lock: "
             "slow runs overlap and may do the same work twice; lock it, or set a limit below the period"

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import libcst as cst
 
 from keel_lint.definition import children, descendants, dotted
-from keel_lint.finding import Hop
 from keel_lint.jobs.temporal import ACTIVITY, WORKFLOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from keel_lint.definition import Definition
-    from keel_lint.finding import Applicability
+    from keel_lint.finding import Applicability, Hop
     from keel_lint.fixing import FixBuilder
 
 N = TypeVar("N", bound=cst.CSTNode)
@@ -157,8 +156,7 @@ class Methods:
 
     def hop(self, node: cst.CSTNode, what: str = "it happens here") -> Hop:
         """A step of a path, in this file."""
-        source, span = self.definition.source, self.definition.span(node)
-        return Hop(self.definition.project.absolute(self.definition.path), source.span(*span), what)
+        return self.definition.project.hop(self.definition.path, *self.definition.span(node), what)
 
     def inherits(self) -> bool:
         """Whether the class has a base that may bring methods and attributes of its own."""

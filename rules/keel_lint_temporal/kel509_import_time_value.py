@@ -160,7 +160,6 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from keel_lint.definition import dotted
-from keel_lint.finding import Hop
 from keel_lint.index.facts import MODULE
 from keel_lint.jobs.sandbox import refused_at_import
 from keel_lint.project import EXTERNAL
@@ -170,6 +169,7 @@ from keel_lint_temporal._workflow_code import WorkflowCode, is_activity
 
 if TYPE_CHECKING:
     from keel_lint.definition import Definition
+    from keel_lint.finding import Hop
     from keel_lint.flow.determinism import Effect
     from keel_lint.project import Symbol
 
@@ -295,6 +295,5 @@ class ImportTimeValue(Rule):
     def hops(self, effect: Effect | None) -> tuple[Hop, ...]:
         if effect is None:
             return ()
-        span = self.definition.project.source(effect.path).span(effect.start, effect.end)
         what = f"`{self.workflow.determinism.spelling(effect)}` reads {_SAYS[effect.kind]} at import"
-        return (Hop(self.definition.project.absolute(effect.path), span, what),)
+        return (self.definition.project.hop(effect.path, effect.start, effect.end, what),)

@@ -164,7 +164,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from keel_lint.finding import Hop
 from keel_lint.rule import Rule
 from keel_lint_temporal._activities import ActivityCalls, fact_of, other_decorators, reached_from, text_of
 from keel_lint_temporal._commands import ACTIVITIES
@@ -243,9 +242,7 @@ class HeartbeatNeverSent(Rule):
         project, fact = self.definition.project, fact_of(self.definition, target)
         beat = options.values["heartbeat_timeout"]
         given = keyword(node, "heartbeat_timeout")
-        hop = Hop(
-            project.absolute(target[0]), project.source(target[0]).span(*fact.name_span), f"`{fact.name}` sends no heartbeat"
-        )
+        hop = project.hop(target[0], *fact.name_span, f"`{fact.name}` sends no heartbeat")
         message = (
             f"`{fact.name}` never calls `activity.heartbeat()`: an attempt that takes longer than {beat} is timed out and "
             "started again while it still runs; send heartbeats, or drop `heartbeat_timeout`"

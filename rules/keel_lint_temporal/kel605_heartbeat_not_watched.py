@@ -156,7 +156,6 @@ import ast
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from keel_lint.finding import Hop
 from keel_lint.jobs.temporal import ACTIVITY
 from keel_lint.jobs.values import UNKNOWN
 from keel_lint.rule import Rule
@@ -226,12 +225,11 @@ class HeartbeatNotWatched(Rule):
 
     def say(self, node: cst.Call, target: Place, beat: Call) -> None:
         project, fact = self.definition.project, fact_of(self.definition, target)
-        span = project.source(target[0]).span(beat.start, beat.end)
         message = (
             f"`{fact.name}` sends heartbeats, but the call sets no `{OPTION}`: a worker that dies is noticed only when the "
             f"attempt times out; add `{OPTION}=timedelta(minutes=1)`"
         )
-        hop = Hop(project.absolute(target[0]), span, "a heartbeat is sent here")
+        hop = project.hop(target[0], beat.start, beat.end, "a heartbeat is sent here")
         self.report(node, message, fix=self.insertion(node), hops=(hop,))
 
     def insertion(self, node: cst.Call) -> FixBuilder | None:

@@ -112,7 +112,6 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from keel_lint.finding import Hop
 from keel_lint.jobs.outside import outgoing
 from keel_lint.rule import Rule
 from keel_lint_temporal._workflow_code import is_activity
@@ -163,9 +162,7 @@ class NetworkCallWithoutTimeoutInActivity(Rule):
         )
         project = self.definition.project
         places = [*call.through[1:], (call.path, call.start, call.end, call.name)] if call.through else []
-        hops = tuple(
-            Hop(project.absolute(p), project.source(p).span(s, e), f"`{name}` is called here") for p, s, e, name in places
-        )
+        hops = tuple(project.hop(p, s, e, f"`{name}` is called here") for p, s, e, name in places)
         self.report(where, message, fix=None if call.through else self.insertion(node, call), hops=hops)
 
     def insertion(self, node: cst.FunctionDef, call: Outgoing) -> FixBuilder | None:

@@ -132,7 +132,6 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from keel_lint.finding import Hop
 from keel_lint.rule import Rule
 from keel_lint_temporal._activities import ActivityCalls, fact_of, is_activity
 from keel_lint_temporal._handlers import methods_of
@@ -171,7 +170,7 @@ class ActivityCalledDirectly(Rule):
 
     def say(self, node: cst.Call, target: Place) -> None:
         project, fact = self.definition.project, fact_of(self.definition, target)
-        hop = Hop(project.absolute(target[0]), project.source(target[0]).span(*fact.name_span), f"`{fact.name}` is an activity")
+        hop = project.hop(target[0], *fact.name_span, f"`{fact.name}` is an activity")
         written = self.definition.code(node.func)
         message = (
             f"`{written}` is an activity, and called like this it runs in the workflow, again at every replay, without timeout "

@@ -165,7 +165,6 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from keel_lint.finding import Hop
 from keel_lint.index.facts import MODULE
 from keel_lint.index.roles import ACTIVITY_CALLS
 from keel_lint.jobs.signatures import misfit, shown
@@ -254,9 +253,7 @@ class ActivitySignatureMismatch(Rule):
 
     def _say(self, node: cst.Call, target: tuple[str, int], parameters: Sequence[Parameter], reason: str) -> None:
         fact, project = fact_of(self.definition, target), self.definition.project
-        hop = Hop(
-            project.absolute(target[0]), project.source(target[0]).span(*fact.name_span), f"`{fact.name}` is defined here"
-        )
+        hop = project.hop(target[0], *fact.name_span, f"`{fact.name}` is defined here")
         hint = self._hint(node)
         message = (
             f"the activity gets what it does not take: `{shown(fact.name, parameters)}` {reason}, so each attempt fails with "

@@ -113,13 +113,13 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from keel_lint.finding import Hop
 from keel_lint.jobs.temporal import ACTIVITY
 from keel_lint.rule import Rule
 from keel_lint_temporal._activities import calls_of, reached_from
 from keel_lint_temporal._workflow_code import is_activity
 
 if TYPE_CHECKING:
+    from keel_lint.finding import Hop
     from keel_lint.fixing import FixBuilder
     from keel_lint.flow.classes import Place
 
@@ -161,9 +161,7 @@ class ClientInSyncActivity(Rule):
         for here in reached_from(self.definition, place):
             for call, name in calls_of(self.definition, here):
                 if name == CLIENT:
-                    return Hop(
-                        project.absolute(here[0]), project.source(here[0]).span(call.start, call.end), "it is called here"
-                    )
+                    return project.hop(here[0], call.start, call.end, "it is called here")
         return None
 
     def awaiting(self, node: cst.FunctionDef) -> FixBuilder | None:

@@ -101,7 +101,6 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from keel_lint.finding import Hop
 from keel_lint.rule import Rule
 from keel_lint_temporal._worker_code import workers_in
 
@@ -151,9 +150,7 @@ class SyncActivityWithoutExecutor(Rule):
     def _say(self, worker: WorkerCall, item: Item) -> None:
         project = self.definition.project
         name = self._fact(item).name
-        hop = Hop(
-            project.absolute(item.path), project.source(item.path).span(*self._fact(item).name_span), f"`{name}` is not async"
-        )
+        hop = project.hop(item.path, *self._fact(item).name_span, f"`{name}` is not async")
         message = (
             f"`{name}` is not async and the worker has no `activity_executor`: it raises ValueError and does not start; "
             "give it a ThreadPoolExecutor"

@@ -223,13 +223,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keel_lint.finding import Hop
 from keel_lint.rule import Rule
 from keel_lint_temporal._starts import Start, start_of, workflow_round
 
 if TYPE_CHECKING:
     import libcst as cst
 
+    from keel_lint.finding import Hop
     from keel_lint.glance import Glance
     from keel_lint.jobs.workers import WorkerCall
 
@@ -329,9 +329,7 @@ class NotRegistered(Rule):
 
     def _hop(self, worker: WorkerCall) -> Hop:
         project = self.definition.project
-        return Hop(
-            project.absolute(worker.path), project.source(worker.path).span(worker.start, worker.end), "this worker polls it"
-        )
+        return project.hop(worker.path, worker.start, worker.end, "this worker polls it")
 
 
 def _nearest(name: str, known: list[str]) -> str | None:

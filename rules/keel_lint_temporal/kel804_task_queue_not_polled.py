@@ -144,13 +144,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keel_lint.finding import Hop
 from keel_lint.rule import Rule
 from keel_lint_temporal._starts import Start, start_of
 
 if TYPE_CHECKING:
     import libcst as cst
 
+    from keel_lint.finding import Hop
     from keel_lint.glance import Glance
     from keel_lint.jobs.workers import WorkerCall
 
@@ -192,5 +192,4 @@ class TaskQueueNotPolled(Rule):
 
     def _hop(self, worker: WorkerCall) -> Hop:
         project = self.definition.project
-        span = project.source(worker.path).span(worker.start, worker.end)
-        return Hop(project.absolute(worker.path), span, f"this worker polls `{worker.queue}`")
+        return project.hop(worker.path, worker.start, worker.end, f"this worker polls `{worker.queue}`")

@@ -122,7 +122,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keel_lint.finding import Hop
 from keel_lint.rule import Rule
 from keel_lint_temporal._worker_code import place_of, workers_in
 
@@ -175,5 +174,5 @@ class DuplicateRegistration(Rule):
         )
         project = self.definition.project
         path, start, end = first.listed
-        hop = Hop(project.absolute(path), project.source(path).span(start, end), "the first is listed here")
+        hop = project.hop(path, start, end, "the first is listed here")
         self.report(place_of(self.definition, worker, item), message, hops=(hop,))

@@ -102,7 +102,6 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from keel_lint.finding import Hop
 from keel_lint.rule import Rule
 from keel_lint_temporal._worker_code import place_of, workers_in
 
@@ -142,8 +141,7 @@ class UnboundActivityMethod(Rule):
         facts = project.facts(item.path)
         fact = facts.definitions[item.position]
         owner = facts.definitions[fact.parent].name
-        span = project.source(item.path).span(*fact.name_span)
-        hop = Hop(project.absolute(item.path), span, f"`{fact.name}` takes `{fact.parameters[0].name}`")
+        hop = project.hop(item.path, *fact.name_span, f"`{fact.name}` takes `{fact.parameters[0].name}`")
         message = (
             f"`{owner}.{fact.name}` is listed without an instance: the first argument is taken for `{fact.parameters[0].name}` "
             f"and each attempt fails with TypeError; list the method of an instance, such as `{owner}().{fact.name}`"

@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from keel_lint.finding import Hop
-
 if TYPE_CHECKING:
     from keel_lint.flow import Flow
     from keel_lint.index.facts import Call
@@ -29,10 +27,6 @@ class Glance:
     def calls(self) -> tuple[Call, ...]:
         """The calls in the definition."""
         return tuple(call for call in self.facts.calls if self.fact.start <= call.start < self.fact.end)
-
-    def hop(self, start: int, end: int, what: str) -> Hop:
-        """A hop at some bytes of the file."""
-        return Hop(self.project.absolute(self.path), self.project.source(self.path).span(start, end), what)
 
     @cached_property
     def text(self) -> bytes:

@@ -18,6 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from keel_lint.discovery import is_test_code
+from keel_lint.finding import Hop
 from keel_lint.index.facts import MODULE, Import, ModuleFacts
 from keel_lint.source import Source
 
@@ -265,6 +266,10 @@ class Project:
     def absolute(self, path: str) -> str:
         """The absolute path of a project file."""
         return str(self.root / path)
+
+    def hop(self, path: str, start: int, end: int, what: str) -> Hop:
+        """A step of a path, at some bytes of a file."""
+        return Hop(self.absolute(path), self.source(path).span(start, end), what)
 
     # -- modules ----------------------------------------------------------------------------------------------------------
 

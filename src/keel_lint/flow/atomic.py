@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from keel_lint.finding import Hop
 from keel_lint.index.facts import MODULE, Argument, Block, Call, Decorator, Definition, ModuleFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from keel_lint.finding import Hop
     from keel_lint.project import Project, Symbol
 
 ATOMIC = frozenset({"django.db.transaction.atomic", "django.db.transaction.Atomic", "django.db.transaction.commit_on_success"})
@@ -81,14 +81,10 @@ class Atomic:
                 return opened
         return self._by_class(path, definition)
 
-    def hop(self, path: str, start: int, end: int, what: str) -> Hop:
-        """A hop at some bytes of a file."""
-        return Hop(self._project.absolute(path), self._project.source(path).span(start, end), what)
-
     def _decorated_with(self, path: str, decorator: Decorator, scope: int) -> OpenTransaction | None:
         if not decorator.callee:
             return None
-        hop = self.hop(path, decorator.start, decorator.end, f"`{decorator.callee}` opens a transaction")
+        hop = self._project.hop(path, decorator.start, decorator.end, f"`{decorator.callee}` opens a transaction")
         symbol = self._project.resolve(path, decorator.callee, scope)
         if symbol.name in ATOMIC:
             return _opened(_text_of(decorator.arguments or ()), hop)
@@ -127,7 +123,7 @@ class Atomic:
             for one in self.round_block(file, call.block)
         )
         first = next((one for one in (*opened, *inside) if one is not None), None)
-        hop = self.hop(path, *definition.name_span, f"`dispatch` calls `{definition.name}`")
+        hop = self._project.hop(path, *definition.name_span, f"`dispatch` calls `{definition.name}`")
         return first.then(hop) if first is not None else None
 
     def _opened_by(self, path: str, block: Block) -> OpenTransaction | None:
@@ -137,9 +133,11 @@ class Atomic:
             end = block.start + len(f"with {text}".encode())
             symbol = self._project.resolve(path, callee, block.scope)
             if symbol.name in ATOMIC:
-                return _opened(text.partition("(")[2], self.hop(path, block.start, end, f"`{callee}` opens a transaction"))
+                return _opened(
+                    text.partition("(")[2], self._project.hop(path, block.start, end, f"`{callee}` opens a transaction")
+                )
             if is_begin(self._project, path, callee):
-                hop = self.hop(path, block.start, end, f"`{callee}` opens a transaction")
+                hop = self._project.hop(path, block.start, end, f"`{callee}` opens a transaction")
                 return OpenTransaction("", (hop,), "sqlalchemy")
             opened = self._through(symbol, self._context_manager(symbol), path, block.start, end)
             if opened is not None:
@@ -154,7 +152,7 @@ class Atomic:
         """The transaction that something of the project opens where it is used."""
         if opened is None:
             return None
-        return opened.then(self.hop(path, start, end, f"enters `{symbol.name.rpartition('.')[2]}`"))
+        return opened.then(self._project.hop(path, start, end, f"enters `{symbol.name.rpartition('.')[2]}`"))
 
     def _context_manager(self, symbol: Symbol) -> OpenTransaction | None:
         """The transaction round the `yield` of a project's own context manager."""
@@ -180,7 +178,7 @@ class Atomic:
         definition = self._project.facts(symbol.path).definitions[symbol.definition]
         if ATOMIC.isdisjoint(names):
             return None
-        hop = self.hop(symbol.path, *definition.name_span, f"`{definition.name}` is an `atomic` block")
+        hop = self._project.hop(symbol.path, *definition.name_span, f"`{definition.name}` is an `atomic` block")
         return OpenTransaction("", (hop,))
 
     def _returned(self, symbol: Symbol, facts: ModuleFacts, wrapper: Definition) -> OpenTransaction | None:
@@ -190,7 +188,7 @@ class Atomic:
             if call.scope != symbol.definition or not text[: call.start].rstrip().endswith(b"return"):
                 continue
             if self._project.resolve(symbol.path, call.callee, symbol.definition).name in ATOMIC:
-                hop = self.hop(symbol.path, call.start, call.end, f"`{wrapper.name}` gives a transaction")
+                hop = self._project.hop(symbol.path, call.start, call.end, f"`{wrapper.name}` gives a transaction")
                 return _opened(_text_of(call.arguments), hop)
         return None
 

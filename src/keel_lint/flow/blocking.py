@@ -73,7 +73,7 @@ class Blocking(Reaching[Block]):
         block = reached.effect
         return (
             *self.way(reached),
-            self.hop(block.path, block.start, block.end, f"`{self.spelling(block)}` {DOES[block.kind]}"),
+            self._project.hop(block.path, block.start, block.end, f"`{self.spelling(block)}` {DOES[block.kind]}"),
         )
 
     # -- for the search ---------------------------------------------------------------------------------------------------

@@ -150,8 +150,8 @@ class Determinism(Reaching[Effect]):
     def hops(self, reached: Reached[Effect]) -> tuple[Hop, ...]:
         """The path of a finding, from the first call to the effect."""
         effect = reached.effect
-        last = self.hop(effect.path, effect.start, effect.end, f"`{self.spelling(effect)}` {_DOES[effect.kind]}")
-        return (*self.way(reached), *(self.hop(*origin) for origin in effect.because), last)
+        last = self._project.hop(effect.path, effect.start, effect.end, f"`{self.spelling(effect)}` {_DOES[effect.kind]}")
+        return (*self.way(reached), *(self._project.hop(*origin) for origin in effect.because), last)
 
     # -- guards -----------------------------------------------------------------------------------------------------------
 

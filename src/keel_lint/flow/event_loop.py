@@ -13,11 +13,11 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keel_lint.finding import Hop
 from keel_lint.flow.calls import RUN_IN_THREADS
 from keel_lint.index.facts import MODULE
 
 if TYPE_CHECKING:
+    from keel_lint.finding import Hop
     from keel_lint.flow.calls import Calls, Edge
     from keel_lint.flow.canonical import CanonicalNames
     from keel_lint.flow.classes import Place
@@ -88,12 +88,9 @@ class EventLoop:
 
     def _handler(self, place: Place, way: tuple[Edge, ...]) -> Handler:
         definition = self._project.facts(place[0]).definitions[place[1]]
-        first = self._hop(place[0], *definition.name_span, f"`{definition.name}` runs in the event loop")
-        calls = (self._hop(edge.path, edge.start, edge.end, f"calls `{edge.written}`") for edge in way)
+        first = self._project.hop(place[0], *definition.name_span, f"`{definition.name}` runs in the event loop")
+        calls = (self._project.hop(edge.path, edge.start, edge.end, f"calls `{edge.written}`") for edge in way)
         return Handler(place, definition.name, (first, *calls))
-
-    def _hop(self, path: str, start: int, end: int, what: str) -> Hop:
-        return Hop(self._project.absolute(path), self._project.source(path).span(start, end), what)
 
     # -- threads ----------------------------------------------------------------------------------------------------------
 

@@ -81,7 +81,7 @@ class Frameworks:
         )
 
     def _hop(self, path: str, definition: Definition, what: str) -> Hop:
-        return self._atomic.hop(path, *definition.name_span, what)
+        return self._project.hop(path, *definition.name_span, what)
 
     def _bases(self, path: str, definition: Definition) -> list[str]:
         """The names of the base classes of a method's class."""
@@ -107,7 +107,7 @@ class Frameworks:
             return None
         if self._is_history(path):
             return None
-        hop = self._atomic.hop(path, runs[0].start, runs[0].end, "a migration runs in a transaction")
+        hop = self._project.hop(path, runs[0].start, runs[0].end, "a migration runs in a transaction")
         return OpenTransaction("", (hop,))
 
     def _is_history(self, path: str) -> bool:
@@ -130,7 +130,7 @@ class Frameworks:
             return None
         path, match = found[0]
         assert match is not None
-        return self._atomic.hop(path, *match.span(), "`ATOMIC_REQUESTS` opens a transaction round every request")
+        return self._project.hop(path, *match.span(), "`ATOMIC_REQUESTS` opens a transaction round every request")
 
     def _in_request(self, path: str, position: int, definition: Definition) -> OpenTransaction | None:
         if not self._project.naming("ATOMIC_REQUESTS"):
@@ -200,7 +200,7 @@ class Frameworks:
         """Deletions and changes of many-to-many relations send their signals in a transaction of their own."""
         for signal, _, start, end in self._received(path, definition):
             if signal in _ALWAYS_OPEN:
-                hop = self._atomic.hop(path, start, end, f"Django sends `{signal}` inside {_ALWAYS_OPEN[signal]}")
+                hop = self._project.hop(path, start, end, f"Django sends `{signal}` inside {_ALWAYS_OPEN[signal]}")
                 return OpenTransaction("", (hop,), by_signal=True)
         return None
 
@@ -252,7 +252,7 @@ class Frameworks:
         edge = Edge(file, call.scope, call.block, call.start, call.end, target, call.callee, fires=fires)
         if last not in _SAVES_IN_TRANSACTION:
             return edge, None
-        hop = self._atomic.hop(file, call.start, call.end, f"`{last}` opens a transaction of its own")
+        hop = self._project.hop(file, call.start, call.end, f"`{last}` opens a transaction of its own")
         return edge, OpenTransaction("", (hop,))
 
     def _saved_model(self, path: str, definition: Definition) -> Place | None:

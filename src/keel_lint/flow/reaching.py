@@ -13,11 +13,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
 
-from keel_lint.finding import Hop
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 
+    from keel_lint.finding import Hop
     from keel_lint.flow.calls import Edge
     from keel_lint.flow.classes import Place
     from keel_lint.project import Project
@@ -94,11 +93,7 @@ class Reaching(ABC, Generic[E]):
 
     def way(self, reached: Reached[E]) -> tuple[Hop, ...]:
         """The calls that lead to an effect, for the path of a finding."""
-        return tuple(self.hop(edge.path, edge.start, edge.end, f"calls `{edge.written}`") for edge in reached.edges)
-
-    def hop(self, path: str, start: int, end: int, what: str) -> Hop:
-        """A step of the path of a finding."""
-        return Hop(self._project.absolute(path), self._project.source(path).span(start, end), what)
+        return tuple(self._project.hop(edge.path, edge.start, edge.end, f"calls `{edge.written}`") for edge in reached.edges)
 
     def spelling(self, effect: E) -> str:
         """How an effect is written in its file, in one short line."""

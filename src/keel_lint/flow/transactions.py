@@ -182,11 +182,11 @@ class Transactions:
             name = edge.written.rpartition(".")[2]
             if edge.fires:
                 target = self._project.facts(edge.target[0]).definitions[edge.target[1]]
-                yield self._atomic.hop(edge.path, edge.start, edge.end, f"`{name}` saves a row")
-                yield self._atomic.hop(edge.target[0], *target.name_span, f"which runs `{target.name}`")
+                yield self._project.hop(edge.path, edge.start, edge.end, f"`{name}` saves a row")
+                yield self._project.hop(edge.target[0], *target.name_span, f"which runs `{target.name}`")
             else:
                 verb = "calls" if edge.how == "call" else "hands on"
-                yield self._atomic.hop(edge.path, edge.start, edge.end, f"{verb} `{name}`")
+                yield self._project.hop(edge.path, edge.start, edge.end, f"{verb} `{name}`")
 
     # -- what waits -------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from keel_lint.definition import descendants
-from keel_lint.finding import Hop
 from keel_lint.jobs.guards import Guards
 from keel_lint.jobs.instances import made_name
 from keel_lint.jobs.outside import followed, leads_to
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from keel_lint.definition import Definition
+    from keel_lint.finding import Hop
     from keel_lint.fixing import FixBuilder
     from keel_lint.glance import Glance
     from keel_lint.index.facts import Call, Import
@@ -289,7 +289,4 @@ def _is_careful_at(project: Project, path: str, offset: int) -> bool:
 
 
 def _hops(project: Project, through: Through) -> tuple[Hop, ...]:
-    return tuple(
-        Hop(project.absolute(path), project.source(path).span(start, end), f"`{name}` is called here")
-        for path, start, end, name in through
-    )
+    return tuple(project.hop(path, start, end, f"`{name}` is called here") for path, start, end, name in through)

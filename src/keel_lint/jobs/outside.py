@@ -16,6 +16,7 @@ from keel_lint.jobs.instances import made_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from keel_lint.finding import Hop
     from keel_lint.index.facts import Call, Import
     from keel_lint.project import Project, Symbol
 
@@ -80,6 +81,12 @@ class Outgoing:
     start: int
     end: int
     through: Through = ()
+
+
+def way(project: Project, found: Outgoing, does: str) -> tuple[Hop, ...]:
+    """The hops from a function to a call that it leads to; `does` says what that call does."""
+    through = (project.hop(path, start, end, f"`{name}` is called here") for path, start, end, name in found.through)
+    return (*through, project.hop(found.path, found.start, found.end, f"`{found.name}` {does}"))
 
 
 def talks(name: str) -> bool:
