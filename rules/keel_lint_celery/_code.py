@@ -102,3 +102,8 @@ def call_later(builder: FixBuilder, definition: Definition, call: cst.Call) -> b
         return True
     builder.hand_over(call, builder.name("functools.partial", call))
     return True
+
+
+def seconds(value: object) -> float | None:
+    """A number of seconds, `None` for anything else."""
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from keel_lint.definition import Definition
     from keel_lint.glance import Glance
 
-BEAT = "beat_schedule"
-
 
 @dataclass(frozen=True)
 class Written:

@@ -115,7 +115,7 @@ from typing import TYPE_CHECKING
 import libcst as cst  # noqa: TC002 -- rules import it alike
 
 from keel_lint.rule import Rule
-from keel_lint_celery._code import dispatch_with_options, is_spread, keywords
+from keel_lint_celery._code import dispatch_with_options, is_spread, keywords, seconds
 
 if TYPE_CHECKING:
     from keel_lint.glance import Glance
@@ -145,7 +145,7 @@ class ExpiresBeforeCountdown(Rule):
         if "countdown" not in given or is_spread(node):
             return
         dispatch = dispatch_with_options(self.definition, node)
-        countdown = _seconds(self.definition.value(given["countdown"].value))
+        countdown = seconds(self.definition.value(given["countdown"].value))
         if dispatch is None or countdown is None:
             return
         expires = self._expires(dispatch, given.get("expires"))
@@ -160,11 +160,6 @@ class ExpiresBeforeCountdown(Rule):
 
     def _expires(self, dispatch: Dispatch, own: cst.Arg | None) -> float | None:
         if own is not None:
-            return _seconds(self.definition.value(own.value))
+            return seconds(self.definition.value(own.value))
         option = self.definition.jobs.tasks.option(dispatch.task, "expires") if dispatch.task is not None else None
-        return _seconds(option.value) if option is not None else None
-
-
-def _seconds(value: object) -> float | None:
-    """A number of seconds, `None` for anything else."""
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+        return seconds(option.value) if option is not None else None

@@ -126,6 +126,7 @@ from typing import TYPE_CHECKING
 
 from keel_lint.jobs.values import fold
 from keel_lint.rule import Rule
+from keel_lint_celery._code import seconds
 
 if TYPE_CHECKING:
     from keel_lint.glance import Glance
@@ -163,7 +164,7 @@ class SoftLimitNotBelowHard(Rule):
             return
         here = next((one for one in (soft, hard) if self._is_here(one.path, one.start)), None)
         if here is not None:
-            self._judge(_seconds(soft.value), _seconds(hard.value), (here.start, here.end))
+            self._judge(seconds(soft.value), seconds(hard.value), (here.start, here.end))
 
     def _judge_settings(self) -> None:
         settings = self.definition.jobs.settings
@@ -172,7 +173,7 @@ class SoftLimitNotBelowHard(Rule):
             self._judge(self._value(soft[0]), self._value(hard[0]), (soft[0].start, soft[0].end))
 
     def _value(self, setting: Setting) -> float | None:
-        return _seconds(fold(setting.value, lambda name: self.definition.jobs.tasks.constant(setting.path, name)))
+        return seconds(fold(setting.value, lambda name: self.definition.jobs.tasks.constant(setting.path, name)))
 
     def _is_here(self, path: str, start: int) -> bool:
         return path == self.definition.path and self.definition.fact.start <= start < self.definition.fact.end
@@ -188,8 +189,3 @@ class SoftLimitNotBelowHard(Rule):
             "raised, and nothing is cleaned up; set the soft one some seconds below"
         )
         self.report(place, message)
-
-
-def _seconds(value: object) -> float | None:
-    """A number of seconds, `None` for anything else."""
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None

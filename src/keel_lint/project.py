@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from keel_lint.discovery import is_test_code
 from keel_lint.finding import Hop
-from keel_lint.index.facts import MODULE, Import, ModuleFacts
+from keel_lint.index.facts import MODULE, Definition, Import, ModuleFacts
 from keel_lint.source import Source
 
 if TYPE_CHECKING:
@@ -495,6 +495,12 @@ class Project:
             bases = (base for base in definition.bases if not base.keyword)
             found += [self.resolve(owner_path, base.text.partition("[")[0], definition.parent).name for base in bases]
         return found
+
+    def bases_round(self, path: str, definition: Definition) -> list[str]:
+        """The names of all base classes of the class of a method; none for a function."""
+        owner = definition.parent
+        is_method = owner != MODULE and self.facts(path).definitions[owner].kind == "class"
+        return self.base_names(path, owner) if is_method else []
 
     def _follow(self, path: str, record: Import, rest: list[str], hops: int) -> Symbol:
         attributes = [record.attribute, *rest] if record.attribute else rest

@@ -10,6 +10,7 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from keel_lint.flow.expressions import parsed
 from keel_lint.flow.reaching import Reached, Reaching
 from keel_lint.jobs.blocking import Kind, kind_of
 
@@ -113,7 +114,7 @@ class Blocking(Reaching[Block]):
 
         `rmtree(folder, ignore_errors=True)` clears away what the function itself has left: scratch files, mostly few.
         """
-        node = _parsed(self._project.source(path).text[call.start : call.end].decode("utf-8", "replace"))
+        node = parsed(self._project.source(path).text[call.start : call.end].decode("utf-8", "replace"))
         if not isinstance(node, ast.Call):
             return False
         if name == "shutil.rmtree":
@@ -138,10 +139,3 @@ DOES: dict[Kind, str] = {
 
 def _is_nothing(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is not None and not node.value
-
-
-def _parsed(text: str) -> ast.expr | None:
-    try:
-        return ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return None

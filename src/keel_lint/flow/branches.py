@@ -9,6 +9,7 @@ import ast
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from keel_lint.flow.expressions import parsed
 from keel_lint.index.facts import MODULE
 
 if TYPE_CHECKING:
@@ -170,12 +171,3 @@ def _function(text: str) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef | None,
     body = tree.body[0].body if is_indented and isinstance(tree.body[0], ast.If) else tree.body
     found = body[0] if body else None
     return found if isinstance(found, (ast.FunctionDef, ast.AsyncFunctionDef)) else None, 1 + is_indented
-
-
-@lru_cache(maxsize=2048)
-def parsed(text: str) -> ast.expr | None:
-    """The tree of an expression, `None` where it is none."""
-    try:
-        return ast.parse(f"({text})", mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return None

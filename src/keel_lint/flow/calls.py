@@ -84,7 +84,6 @@ class Called:
 
     target: Place
     owner: Place | None = None
-    exact: bool = True
     on_self: bool = False
 
 
@@ -143,14 +142,14 @@ class Calls:
 
     def _method(self, instance: Instance, name: str, *, on_self: bool) -> Called | None:
         found = self._project.method(*instance.place, name)
-        return Called(found, instance.place, instance.exact, on_self) if found is not None else None
+        return Called(found, instance.place, on_self) if found is not None else None
 
     def _above(self, path: str, name: str, scope: int) -> Called | None:
         owner = self.classes.round_function(path, scope)
         if owner is None:
             return None
         found = next((place for place in self._project.methods(*owner, name) if _owner_of(self._project, place) != owner), None)
-        return Called(found, owner, exact=False, on_self=True) if found is not None else None
+        return Called(found, owner, on_self=True) if found is not None else None
 
     def _is_of_unknown_object(self, path: str, callee: str, scope: int) -> bool:
         """Whether a method is called on an object of which nothing is known; not on one from outside the project."""
@@ -375,10 +374,10 @@ class Calls:
             # A base class calls what only those that inherit from it define.
             caller = self.classes.round_function(file, call.scope)
             is_base = caller is not None and caller != owner and caller in self._project.mro(*owner)
-            return Called(target, owner, exact=False, on_self=True) if is_base else None
+            return Called(target, owner, on_self=True) if is_base else None
         if not (self._is_of_unknown_object(file, call.callee, call.scope) and self._is_the_only(target[0], definition)):
             return None
-        return Called(target, owner, exact=False) if self._looks_alike(call, owner) else None
+        return Called(target, owner) if self._looks_alike(call, owner) else None
 
     def _may_run(self, edge: Edge, target: Place) -> Edge | None:
         """The edge where it can run the target: as it says, or because the object is of a class that overrides the method."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from keel_lint.flow.expressions import parsed
 from keel_lint.index.facts import MODULE
 from keel_lint.project import Names
 
@@ -67,7 +67,7 @@ class Classes:
     # -- expressions ------------------------------------------------------------------------------------------------------
 
     def _of_text(self, path: str, text: str, scope: int, depth: int) -> Instance | None:
-        tree = _parsed(text)
+        tree = parsed(text)
         return self._of(path, tree, scope, depth) if tree is not None else None
 
     def _of(self, path: str, node: ast.expr, scope: int, depth: int) -> Instance | None:  # noqa: PLR0911 -- one for each kind
@@ -191,9 +191,9 @@ class Classes:
 
     def _annotated(self, path: str, annotation: str, scope: int, owner: Place | None = None) -> Instance | None:
         """The class that an annotation names, `Optional` and quotes aside; `Self` is `owner`, or the class round the scope."""
-        tree = _parsed(annotation)
+        tree = parsed(annotation)
         while isinstance(tree, ast.Constant) and isinstance(tree.value, str):
-            tree = _parsed(tree.value)
+            tree = parsed(tree.value)
         return self._annotated_by(path, tree, scope, owner) if tree is not None else None
 
     def _annotated_by(self, path: str, node: ast.expr, scope: int, owner: Place | None) -> Instance | None:
@@ -223,14 +223,6 @@ class Classes:
 def _is_in(facts: ModuleFacts, assignment: Assignment, owner: int) -> bool:
     """Whether an assignment stands in a method of a class."""
     return assignment.scope != MODULE and facts.definitions[assignment.scope].parent == owner
-
-
-@lru_cache(maxsize=4096)
-def _parsed(text: str) -> ast.expr | None:
-    try:
-        return ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return None
 
 
 def _dotted(node: ast.expr) -> str | None:

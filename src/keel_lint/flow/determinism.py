@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from keel_lint.flow.bodies import Body, Write, bodies
 from keel_lint.flow.calls import Edge
+from keel_lint.flow.expressions import parsed
 from keel_lint.flow.reaching import Reached, Reaching
 from keel_lint.flow.unordered import Origin, Unordered
 from keel_lint.index.facts import MODULE
@@ -117,7 +118,7 @@ class Determinism(Reaching[Effect]):
 
     def _at_import(self, path: str, position: int) -> Effect | None:
         assignment = self._project.facts(path).assignments[position]
-        node = _parsed(assignment.value) if assignment.scope == MODULE and not assignment.cut else None
+        node = parsed(assignment.value) if assignment.scope == MODULE and not assignment.cut else None
         for part in _evaluated(node):
             callee = part.func if isinstance(part, ast.Call) else part
             if not isinstance(callee, (ast.Name, ast.Attribute)):
@@ -269,7 +270,7 @@ class Determinism(Reaching[Effect]):
         if reading.fixed_by == EVERY_CALL and not reading.unless:
             return False
         text = self._project.source(path).text[call.start : call.end].decode("utf-8", "replace")
-        node = _parsed(text)
+        node = parsed(text)
         if not isinstance(node, ast.Call):
             return True
         return is_excused(reading, text) if reading.unless else _is_given(node, reading)
@@ -280,7 +281,7 @@ class Determinism(Reaching[Effect]):
         In `__hash__` and its kind it is none of ours.
         """
         text = self._project.source(path).text
-        node = _parsed(text[call.start : call.end].decode("utf-8", "replace"))
+        node = parsed(text[call.start : call.end].decode("utf-8", "replace"))
         if definition.name.startswith("__") or not isinstance(node, ast.Call) or all(map(_is_number, node.args)):
             return False
         before, after = text[definition.start : call.start].rstrip(), text[call.end : definition.end].lstrip()
@@ -360,7 +361,7 @@ class Determinism(Reaching[Effect]):
                     yield Effect(known[0], name, known[1], owner[0], assignment.start, assignment.end)
 
     def _factory(self, path: str, value: str, scope: int) -> str:
-        node = _parsed(value)
+        node = parsed(value)
         if not isinstance(node, ast.Call):
             return ""
         given = next((k.value for k in node.keywords if k.arg in _FACTORIES), None)
@@ -416,7 +417,7 @@ class Determinism(Reaching[Effect]):
             for assignment in self._project.facts(effect.path).assignments
             if (assignment.start, assignment.end) == (effect.start, effect.end)
         }
-        node = _parsed(text)
+        node = parsed(text)
         keywords = {keyword.arg for keyword in node.keywords} if isinstance(node, ast.Call) else {None}
         return None not in keywords and not targets <= keywords and not (isinstance(node, ast.Call) and node.args)
 
@@ -433,7 +434,7 @@ class Determinism(Reaching[Effect]):
     def _is_given(self, edge: Edge, parameter: str) -> bool:
         """Whether a call gives an argument for a parameter, or may do so."""
         text = self._project.source(edge.path).text[edge.start : edge.end].decode("utf-8", "replace")
-        node = _parsed(text)
+        node = parsed(text)
         if not isinstance(node, ast.Call) or edge.how != "call":
             return True
         if any(isinstance(given, ast.Starred) for given in node.args) or any(k.arg is None for k in node.keywords):
@@ -505,10 +506,3 @@ def _is_number(node: ast.expr) -> bool:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         return node.func.id in {"int", "float", "len", "round"}
     return isinstance(node, ast.Constant) and isinstance(node.value, (int, float))
-
-
-def _parsed(text: str) -> ast.expr | None:
-    try:
-        return ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from keel_lint.flow.calls import Calls, Edge
     from keel_lint.flow.canonical import CanonicalNames
     from keel_lint.flow.classes import Place
-    from keel_lint.index.facts import Call, Definition
+    from keel_lint.index.facts import Call
     from keel_lint.jobs import Jobs
 
 _VERBS = "delete|get|head|options|patch|post|put"
@@ -132,7 +132,7 @@ class EventLoop:
         given = {
             self._project.resolve(path, p.annotation, definition.parent).name for p in definition.parameters if p.annotation
         }
-        bases = self._bases(path, definition)
+        bases = self._project.bases_round(path, definition)
         if any(map(_DECORATORS.fullmatch, decorators)) or not given.isdisjoint(_REQUESTS) or any(map(_BASES.fullmatch, bases)):
             return True
         is_django = (
@@ -141,11 +141,6 @@ class EventLoop:
             or (definition.name in _METHODS and any(map(_DJANGO_VIEWS.fullmatch, bases)))
         )
         return (is_django and self._is_asgi()) or self.is_async_activity(path, position)
-
-    def _bases(self, path: str, definition: Definition) -> list[str]:
-        owner = definition.parent
-        is_method = owner != MODULE and self._project.facts(path).definitions[owner].kind == "class"
-        return self._project.base_names(path, owner) if is_method else []
 
     def _is_asgi(self) -> bool:
         return bool(self._project.naming("get_asgi_application"))

@@ -83,16 +83,10 @@ class Frameworks:
     def _hop(self, path: str, definition: Definition, what: str) -> Hop:
         return self._project.hop(path, *definition.name_span, what)
 
-    def _bases(self, path: str, definition: Definition) -> list[str]:
-        """The names of the base classes of a method's class."""
-        owner = definition.parent
-        is_method = owner != MODULE and self._project.facts(path).definitions[owner].kind == "class"
-        return self._project.base_names(path, owner) if is_method else []
-
     # -- the admin and migrations -----------------------------------------------------------------------------------------
 
     def _in_admin(self, path: str, definition: Definition) -> OpenTransaction | None:
-        if definition.name not in _IN_ADMIN or not any(map(_ADMIN.fullmatch, self._bases(path, definition))):
+        if definition.name not in _IN_ADMIN or not any(map(_ADMIN.fullmatch, self._project.bases_round(path, definition))):
             return None
         hop = self._hop(path, definition, f"Django's admin calls `{definition.name}` in a transaction")
         return OpenTransaction("", (hop,))
@@ -147,7 +141,7 @@ class Frameworks:
         names = {self._project.resolve(path, d.callee, definition.parent).name for d in definition.decorators if d.callee}
         if not names.isdisjoint(_FUNCTION_VIEWS):
             return True
-        bases = self._bases(path, definition)
+        bases = self._project.bases_round(path, definition)
         if not bases:
             return definition.parent == MODULE and self._is_routed(path, position, definition)
         tables = ((_VIEW, _IN_VIEW), (_SERIALIZER, _IN_SERIALIZER), (_MUTATION, _IN_MUTATION))

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from keel_lint.flow.atomic import Atomic, OpenTransaction
-from keel_lint.flow.branches import Branches, Known, parsed
+from keel_lint.flow.branches import Branches, Known
+from keel_lint.flow.expressions import parsed
 from keel_lint.flow.frameworks import Frameworks
 from keel_lint.index.facts import MODULE
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Literal
 
+from keel_lint.flow.expressions import parsed
 from keel_lint.index.facts import MODULE
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Unordered:
     def origin(self, text: str) -> tuple[Origin, ...] | None:
         """Where the set stands that an expression given as source is, or goes through; `None` for anything else."""
         self._origin = []
-        node = _parsed(text)
+        node = parsed(text)
         return tuple(dict.fromkeys(self._origin)) if node is not None and self._of(node, 0) == "set" else None
 
     def _follow(self, found: Shape | None, path: str, value: Value | Assignment, name: str) -> Shape | None:
@@ -130,10 +131,10 @@ class Unordered:
         return self._follow(shape, symbol.path, assignment, name)
 
     def _bound(self, annotation: str, value: str, depth: int) -> Shape | None:
-        found = _annotated(_parsed(annotation)) if annotation else None
+        found = _annotated(parsed(annotation)) if annotation else None
         if found is not None or (annotation and not value):
             return found
-        node = _parsed(value)
+        node = parsed(value)
         return self._of(node, depth + 1) if node is not None else None
 
     def _agreed(self, found: list[Shape | None]) -> Shape | None:
@@ -155,10 +156,10 @@ class Unordered:
             assigned = list(self._assigned(place, node.attr))
             annotated = [assignment for assignment in assigned if assignment.annotation]
             if annotated:
-                shape = _annotated(_parsed(annotated[0].annotation))
+                shape = _annotated(parsed(annotated[0].annotation))
                 return self._follow(shape, place[0], annotated[0], ast.unparse(node))
             if assigned:
-                values = ((one, _parsed(one.value)) for one in assigned)
+                values = ((one, parsed(one.value)) for one in assigned)
                 found = [(one, self._of(value, depth + 1)) for one, value in values if value is not None]
                 return self._follow(self._agreed([shape for _, shape in found]), place[0], assigned[0], ast.unparse(node))
         return None
@@ -175,7 +176,7 @@ class Unordered:
 def _annotated(node: ast.expr | None) -> Shape | None:
     """The shape that an annotation says."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return _annotated(_parsed(node.value))
+        return _annotated(parsed(node.value))
     if isinstance(node, ast.BinOp):
         return _annotated(node.left) or _annotated(node.right)
     name, inside = node, None
@@ -196,10 +197,3 @@ def _is_number_type(node: ast.expr) -> bool:
 
 def _is_number(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, (int, float))
-
-
-def _parsed(text: str) -> ast.expr | None:
-    try:
-        return ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return None

@@ -8,15 +8,13 @@ through, calls that were run inside it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from keel_lint.jobs.outside import talks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 Kind = Literal[
     "clock", "randomness", "sleep", "io", "environment", "threads", "waits", "client", "identity", "declared", "state", "order"
@@ -56,11 +54,6 @@ class Readings:
         parts = name.split(".")
         patterns = (".".join(parts[:length]) + ".*" for length in range(len(parts) - 1, 0, -1))
         return next((self.table[pattern] for pattern in patterns if pattern in self.table), None)
-
-    @cached_property
-    def last_names(self) -> frozenset[str]:
-        """The last parts of the names, for a look at a call before it is resolved."""
-        return frozenset(name.rpartition(".")[2] for name in self.table)
 
 
 def _each(names: Iterable[str], reading: Reading, owner: str = "") -> dict[str, Reading]:
