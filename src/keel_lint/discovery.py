@@ -11,11 +11,11 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, TypeVar
 
 SUFFIXES = (".py", ".pyi")
 DEFAULT_EXCLUDE = (
@@ -76,6 +76,10 @@ _SHARE = 400  # files for which another process pays: starting one costs about a
 _MOST_PROCESSES = 4
 _ONLY_IDENTIFIERS = bytes(code if code > 127 or code == 95 or chr(code).isalnum() else 32 for code in range(256))
 _DONE = b"!"
+_TURN = 4  # bytes of a number
+_MOST_TURNS = 1000
+
+T = TypeVar("T")
 
 _TEMPLATE = rb"(?m)^[ \t]*\{[%#]|\{\{-?[ \t]*(?:cookiecutter|copier|_copier\w*)\b"
 _CHARACTER_CLASSES = {
@@ -620,6 +624,31 @@ def forked(work: Callable[[], bytes]) -> Callable[[], bytes]:
         return answer[:-1] if answer.endswith(_DONE) else work()
 
     return wait
+
+
+class Turns:
+    """Work that several processes share: whoever is free takes the next turn, in whichever order it has the work.
+
+    The turns lie in a pipe, numbered, where each can be taken once; all of them fit into the smallest pipe there is.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._step = 1 + count // _MOST_TURNS
+        self._reader, writer = os.pipe()
+        for turn in range(0, count, self._step):
+            os.write(writer, turn.to_bytes(_TURN, "little"))
+        os.close(writer)
+
+    def of(self, work: Sequence[T]) -> Iterator[tuple[int, T]]:
+        """Pieces of `work` from its first on, as long as there are turns, each with the number of those begun before it."""
+        for start in range(0, len(work), self._step):
+            turn = os.read(self._reader, _TURN)
+            if not turn:
+                break
+            yield from enumerate(work[start : start + self._step], int.from_bytes(turn, "little"))
+
+    def __del__(self) -> None:
+        os.close(self._reader)
 
 
 def _answer(work: Callable[[], bytes], writer: int) -> NoReturn:

@@ -19,7 +19,7 @@ import msgspec
 
 from keel_lint import __version__
 from keel_lint.cache import Cache, Files, decode, encode
-from keel_lint.discovery import BITS, FileEntry, forked, is_template, is_test_code
+from keel_lint.discovery import BITS, FileEntry, Turns, forked, is_template, is_test_code
 from keel_lint.finding import Finding, Span
 from keel_lint.fixes import DEEP, bracket_depth
 from keel_lint.flow import Flow
@@ -97,18 +97,18 @@ class Judging:
     def _look_at_all(self, judged: Sequence[str]) -> None:
         """Search the files of which nothing is known, and index those that matter, in two processes where they are many.
 
-        The other process takes the larger share: this one also imports what the judging needs, and takes the files apart for
-        the search for names, which both halves of the judging will ask.
+        This one first imports what the judging needs, and takes the files apart for the search for names, which both halves of
+        the judging will ask.
         """
         unknown = [path for path in dict.fromkeys((*self._production, *judged)) if not self.files.knows(path)]
         if len(unknown) > _WORTH_LOOKING_AHEAD:
-            mine, others = unknown[::4], [path for index, path in enumerate(unknown) if index % 4]
-            answer = forked(lambda: encode([self._look_at(path) for path in others]))
+            turns = Turns(len(unknown))
+            answer = forked(lambda: encode([self._look_at(path) for _, path in turns.of(unknown[::-1])]))
             self._import_ahead()
-            for path in mine:
-                self._look_at(path)
             self.files.prepare_naming(self.project.production)
-            self._learn(others, decode(answer(), list[_Look | None]) or [])
+            for _, path in turns.of(unknown):
+                self._look_at(path)
+            self._learn(unknown[::-1], decode(answer(), list[_Look | None]) or [])
         self.files.load_words(unknown)
 
     def _look_at(self, path: str) -> _Look | None:
@@ -229,17 +229,24 @@ class Judging:
         return verdicts
 
     def _judge_all(self, paths: list[str]) -> dict[str, Verdict]:
-        """Judge files, in two processes where they are many. Neighbours cost alike, so every second one goes to the other."""
-        if len(paths) < _WORTH_A_PROCESS:
-            return dict(self._judge_each(paths))
-        answer = forked(lambda: msgspec.msgpack.encode([verdict for _, verdict in self._judge_each(paths[1::2])]))
-        mine = dict(self._judge_each(paths[::2]))
-        return mine | dict(zip(paths[1::2], msgspec.msgpack.decode(answer(), type=list[Verdict]), strict=True))
+        """Judge files, in two processes where they are many.
 
-    def _judge_each(self, paths: list[str]) -> Iterator[tuple[str, Verdict]]:
-        for index, path in enumerate(paths):
+        One begins with the first file and the other with the last, until they meet: neighbours read much the same files, and
+        neither process waits for the other.
+        """
+        if len(paths) < _WORTH_A_PROCESS:
+            return dict(self._judge_each(enumerate(paths), len(paths)))
+        turns = Turns(len(paths))
+        answer = forked(lambda: encode([one for _, one in self._judge_each(turns.of(paths[::-1]), len(paths))]))
+        found = dict(self._judge_each(turns.of(paths), len(paths)))
+        found |= zip(reversed(paths), decode(answer(), list[Verdict]) or (), strict=False)
+        left = [path for path in paths if path not in found]  # by a process that did not live to answer
+        return found | dict(self._judge_each(enumerate(left), len(left)))
+
+    def _judge_each(self, turns: Iterable[tuple[int, str]], count: int) -> Iterator[tuple[str, Verdict]]:
+        for turn, path in turns:
             if self.progress is not None:
-                self.progress(index, len(paths))
+                self.progress(turn, count)
             yield path, self._judge_file(path)
 
     # -- one file ---------------------------------------------------------------------------------------------------------
