@@ -112,6 +112,7 @@ None.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -123,6 +124,7 @@ if TYPE_CHECKING:
     from keel_lint.glance import Glance
     from keel_lint.jobs.tasks import Option, Task
 
+_MAY_BE_NONE = re.compile(rb"max_retries[\"']?\s*[:=](?!\s*\d)")
 _MESSAGE = (
     "without a limit a message that can never succeed is retried for ever, takes a worker each time, and no failure is "
     "reported; give a number, or an `expires`"
@@ -144,9 +146,9 @@ class UnboundedRetries(Rule):
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
-        """Whether the definition sets a limit and does not count."""
+        """Whether the definition may take the limit away and does not count."""
         text = glance.text
-        return b"max_retries" in text and b"request.retries" not in text
+        return _MAY_BE_NONE.search(text) is not None and b"request.retries" not in text
 
     def visit_Call(self, node: cst.Call) -> None:
         """Judge a call that may be `self.retry()`."""

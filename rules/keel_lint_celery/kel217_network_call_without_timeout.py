@@ -195,7 +195,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import libcst as cst
 
-from keel_lint.jobs.outside import WAITING, outgoing, way
+from keel_lint.jobs.outside import WAITING, may_wait, outgoing, way
 from keel_lint.jobs.receivers import Receivers
 from keel_lint.rule import Rule
 from keel_lint_celery._code import is_spread, keywords
@@ -239,11 +239,11 @@ class NetworkCallWithoutTimeout(Rule):
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
-        """Whether the task talks to the outside at all, and nothing gives all sockets a timeout."""
+        """Whether the task may wait for the outside, and nothing gives all sockets a timeout."""
         task = glance.jobs.tasks.at(glance.path, glance.position)
         if task is None or _SETS_DEFAULT in glance.project.source(glance.path).text:
             return False
-        return bool(outgoing(glance.project, glance.path, glance.position))
+        return any(one.waits or may_wait(one.name) for one in outgoing(glance.project, glance.path, glance.position))
 
     def visit_Call(self, node: cst.Call) -> None:
         """Judge a call of the task itself."""

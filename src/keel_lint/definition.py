@@ -17,7 +17,9 @@ from keel_lint.jobs.values import fold
 from keel_lint.project import Names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+
+    from libcst.metadata import CodeSpan
 
     from keel_lint.finding import Applicability, Hop
     from keel_lint.fixing import FixBuilder
@@ -132,8 +134,10 @@ class Definition(Glance):
     def _spans(self) -> dict[int, tuple[int, int]]:
         from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 
-        found = MetadataWrapper(self._module, unsafe_skip_copy=True).resolve(ByteSpanPositionProvider)
-        return {id(node): (span.start + self._shift, span.start + span.length + self._shift) for node, span in found.items()}
+        wrapper = MetadataWrapper(self._module, unsafe_skip_copy=True)
+        # `wrapper.resolve` would walk the whole tree once more, for the visitors that there are none of.
+        spans = cast("Mapping[cst.CSTNode, CodeSpan]", ByteSpanPositionProvider()._gen(wrapper))
+        return {id(node): (span.start + self._shift, span.start + span.length + self._shift) for node, span in spans.items()}
 
     def span(self, node: cst.CSTNode) -> tuple[int, int]:
         """The bytes of a node in `Source.text`, without the parentheses and blanks round it."""

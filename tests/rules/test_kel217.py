@@ -49,3 +49,16 @@ def test_a_call_that_only_test_code_gets_to_is_reported_there(lint: Lint) -> Non
 def test_for_ever_is_said_only_where_no_time_limit_ends_the_task(lint: Lint, options: str) -> None:
     (finding,) = lint({"a.py": task("a", "requests.get(x)", options)}, "KEL217")
     assert ("for ever" in finding.message) is (options == "")
+
+
+def test_a_function_that_goes_by_the_class_of_its_argument_is_not_followed_to_the_call(lint: Lint) -> None:
+    by_class = "import requests\ndef push(x):\n    if not isinstance(x, str):\n        return None\n    requests.post(x)\n"
+    assert lint({"shared.py": by_class, "a.py": task("a", "push(x)")}, "KEL217") == []
+    assert len(lint({"shared.py": by_class, "a.py": task("a", "requests.get(x)")}, "KEL217")) == 1
+
+
+def test_a_file_that_only_passes_on_to_another_one_is_followed(lint: Lint) -> None:
+    between = "from shared import push as send\ndef hand_on(x):\n    send(x)\n"
+    body = "from between import hand_on\n    hand_on(x)"
+    (finding,) = lint({"shared.py": SHARED, "between.py": between, "a.py": task("a", body)}, "KEL217")
+    assert [hop.path.rpartition("/")[2] for hop in finding.hops] == ["a.py", "between.py", "shared.py"]

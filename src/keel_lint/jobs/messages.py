@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import ast
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import libcst as cst
 import msgspec
 
-from keel_lint.index.facts import MODULE
 from keel_lint.index.roles import DISPATCHES, SIGNATURES
 from keel_lint.jobs.dispatches import Dispatch
-from keel_lint.jobs.types import NAMES_A_KEY
+from keel_lint.jobs.plain import Plain
 from keel_lint.jobs.values import UNKNOWN
 
 if TYPE_CHECKING:
@@ -28,15 +26,6 @@ _IN_CONTAINERS = frozenset({"apply_async", "apply_async_on_commit", "send_task",
 _SENDING = _SPELLED_OUT | _IN_CONTAINERS | {"partial"}
 _CARRYING = frozenset({"", "args", "kwargs"})
 _PARTIAL = "functools.partial"
-_HARMLESS = re.compile(
-    r"""(?!\{\s*(?:[^\s"'}]|(?P<quote>["'])(?:(?!(?P=quote)).)*(?P=quote)\s*[,}]))"""
-    r"""[\[({]?\s*(?:(?:\w+=|["']\w+["']\s*:)?\s*(?:-?\d[\d_.]*|(["']).*?\2|True|False|None|[\w.]+\.(?:pk|id|uuid))\s*,?\s*)*[\])}]?"""
-)
-"""Keys and constants, or one display of them. The first line leaves out sets, which JSON does not carry, whatever they hold."""
-_OF_A_NAME = re.compile(r"([A-Za-z_]\w*)(?:\.\w+|\[-?\w+\])*")
-_MEANINGFUL = frozenset({"cls", "instance", "request", "self"})
-"""Parameters that may be taken for something by their name alone."""
-_PLAIN_TYPE = re.compile(r"[\"']?(?:(?:\w+\.)?(?:Optional|UUID)|bool|dict|float|int|list|str|None|[\[\], |])*[\"']?")
 
 
 @dataclass(frozen=True)
@@ -64,17 +53,18 @@ class Message:
 
 
 def sends_more_than_keys(glance: Glance) -> bool:
-    """Whether a call of the definition may send anything but keys, constants and parameters that may hold anything.
+    """Whether a call of the definition may send anything but plain data.
 
     It is answered from the index: most definitions that dispatch send nothing else, and need not be parsed.
     """
     key = ("sends more than keys", glance.path, glance.position)
-    return glance.project.memo(key, lambda: any(_sends_more(glance, call) for call in glance.calls), recursive=False)
+    plain = Plain(glance)
+    return glance.project.memo(key, lambda: any(_sends_more(glance, call, plain) for call in glance.calls), recursive=False)
 
 
-def _sends_more(glance: Glance, call: Call) -> bool:
+def _sends_more(glance: Glance, call: Call, plain: Plain) -> bool:
     method = call.callee.rpartition(".")[2]
-    if method not in _SENDING or all(_is_harmless(glance, call, one.text) for one in _sent(method, call.arguments)):
+    if method not in _SENDING or all(plain.holds(one.text) for one in _sent(method, call.arguments)):
         return False
     return method == "partial" or dispatch_of(glance, call) is not None
 
@@ -84,41 +74,6 @@ def _sent(method: str, arguments: tuple[Argument, ...]) -> Sequence[Argument]:
     if method == "partial":
         return arguments[1:] if arguments and arguments[0].text.rpartition(".")[2] in DISPATCHES else ()
     return [one for one in arguments if one.keyword in _CARRYING] if method in _IN_CONTAINERS else arguments
-
-
-def _is_harmless(glance: Glance, call: Call, text: str) -> bool:
-    """Whether an argument is a key or constant, or a parameter, or a part of one, of which nothing says what it holds."""
-    if _HARMLESS.fullmatch(text):
-        return True
-    name = _OF_A_NAME.fullmatch(text)
-    if name is None or name[1] in _MEANINGFUL:
-        return False
-    annotation = _annotation(glance, call.scope, name[1])
-    if annotation == "" and text == name[1] and not NAMES_A_KEY.fullmatch(text):
-        return False  # its callers may say what it is
-    is_plain = annotation is not None and _PLAIN_TYPE.fullmatch(annotation) is not None
-    return is_plain and not _is_bound_again(glance.text, name[1])
-
-
-def _annotation(glance: Glance, scope: int, name: str) -> str | None:
-    """The annotation of the parameter that a name is in a scope; `None` where it is none."""
-    while scope != MODULE:
-        definition = glance.facts.definitions[scope]
-        found = next((one for one in definition.parameters if one.name == name), None)
-        if found is not None:
-            return found.annotation
-        scope = definition.parent
-    return None
-
-
-def _is_bound_again(text: bytes, name: str) -> bool:
-    """Whether an assignment, loop, `with` or `except` anywhere in the text may bind a name; rather once too often."""
-    what = re.escape(name)
-    binds = (
-        rf"\b{what}\b[^=\n]*=(?!=)|[(\[][^()\[\]=]*\b{what}\b[^()\[\]=]*[)\]]\s*=(?!=)"
-        rf"|\bas\s+{what}\b|\bfor\s(?:(?!\bin\b)[^:])*?\b{what}\b"
-    )
-    return re.search(binds.encode(), text) is not None
 
 
 def counted(call: Call) -> tuple[int, list[str]] | None:

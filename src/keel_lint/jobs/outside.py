@@ -44,7 +44,8 @@ _MAIL = frozenset({
         "message.EmailMultiAlternatives.send", "send_mail", "send_mass_mail",
     )
 })  # fmt: skip
-_TALKS = WAITING | _WAITING_WITHOUT_ARGUMENT | _SESSIONS | _MAIL
+_MAY_WAIT = WAITING | _WAITING_WITHOUT_ARGUMENT | _SESSIONS
+_TALKS = _MAY_WAIT | _MAIL
 _SERVICES = re.compile(
     r"(?:aiohttp\.ClientSession|aioboto3|algoliasearch|anthropic|azure|boto|boto3|botocore|elasticsearch|github|gitlab"
     r"|google\.cloud|googleapiclient|hubspot|httpx|mailchimp_marketing|mailjet_rest|openai|opensearchpy|postmarker|pusher"
@@ -54,10 +55,11 @@ _CLIENT = re.compile(r"(?:Async)?(?:\w*Client|Session|OpenAI|Anthropic|Elasticse
 WORDS = frozenset(
     word.encode()
     for word in (
-        "aiohttp", "aioboto3", "algoliasearch", "anthropic", "azure", "boto", "elasticsearch", "ftplib", "github", "gitlab",
-        "google", "http", "hubspot", "imaplib", "mail", "openai", "opensearchpy", "paramiko", "poplib", "postmarker", "pusher",
-        "requests", "sendgrid", "shopify", "slack_sdk", "smtplib", "socket", "stripe", "telnetlib", "twilio", "urllib",
-        "xmlrpc",
+        "aiohttp", "aioboto3", "algoliasearch", "anthropic", "azure.", "boto", "core import mail", "core.mail", "elasticsearch",
+        "from requests", "from socket", "from urllib import", "ftplib", "github", "gitlab", "google.cloud", "googleapiclient",
+        "http.client", "httpx", "hubspot", "imaplib", "import socket", "mailchimp_marketing", "mailjet_rest", "openai",
+        "opensearchpy", "paramiko", "poplib", "postmarker", "pusher", "requests.", "sendgrid", "shopify", "slack_sdk",
+        "smtplib", "stripe", "telnetlib", "twilio", "urllib.request", "urllib3", "xmlrpc",
     )
 )  # fmt: skip
 """One of these stands in every file that talks to the outside."""
@@ -65,6 +67,8 @@ WORDS = frozenset(
 _API_CLIENT = re.compile(r"(?!.*\btests?\b)[\w.]+\.(?:[A-Z]\w*)(?:Api|API|ApiClient|APIClient|RestClient|HttpClient)\Z")
 """A class of another package that by its name is a client of a service."""
 
+_IMPORTS = re.compile(rb"(?m)^[ \t]*from[ \t]+(?P<package>[\w.]+)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n(]*)")
+_FUNCTION = re.compile(rb"(?<![\w.])[a-z_]\w*")
 _DEPTH = 3
 
 Through = tuple[tuple[str, int, int, str], ...]
@@ -92,6 +96,11 @@ def way(project: Project, found: Outgoing, does: str) -> tuple[Hop, ...]:
 def talks(name: str) -> bool:
     """Whether a call of this canonical name talks to the outside."""
     return name in _TALKS or _is_service(name)
+
+
+def may_wait(name: str) -> bool:
+    """Whether a call of this canonical name waits for ever unless it is told otherwise, or makes what does."""
+    return name in _MAY_WAIT
 
 
 def is_mail(name: str) -> bool:
@@ -149,11 +158,35 @@ def leads_to(project: Project, path: str, record: Import, callee: str) -> str | 
 
 
 def _may_lead(project: Project, path: str, call: Call, words: frozenset[bytes]) -> bool:
-    """Whether what a call calls stands outside the project, in this file, or in one that is worth looking into."""
+    """Whether what a call calls stands outside the project, in this file, or in one that is worth looking into.
+
+    A query asks the database, and what is made of a class of the project is no call to the outside by itself.
+    """
     head = call.callee.partition(".")[0]
+    if ".objects." in call.callee:
+        return False
     imports = (record for record in project.facts(path).imports if record.name == head)
     modules = (leads_to(project, path, record, call.callee) for record in imports)
-    return all(module is None or module.endswith("__init__.py") or project.mentions(module, words) for module in modules)
+    is_made = call.callee.rpartition(".")[2][:1].isupper()
+    return all(module is None or (not is_made and _is_worth_it(project, module, words)) for module in modules)
+
+
+def _is_worth_it(project: Project, module: str, words: frozenset[bytes]) -> bool:
+    """Whether a file is a package, holds one of the words, or takes a function from one that does."""
+    if module.endswith("__init__.py") or project.mentions(module, words):
+        return True
+    key = ("takes from such", module, words)
+    return project.memo(key, lambda: any(project.mentions(one, words) for one in _taken_from(project, module)), recursive=False)
+
+
+def _taken_from(project: Project, path: str) -> Iterator[str]:
+    """The files from which a file imports what is no class, at first sight."""
+    for found in _IMPORTS.finditer(project.raw(path)):
+        package = found["package"].decode()
+        for name in _FUNCTION.findall(found["names"]):
+            taken = project.module(f"{package}.{name.decode()}", path) or project.module(package, path)
+            if taken is not None:
+                yield taken
 
 
 def _is_function(project: Project, symbol: Symbol) -> bool:
@@ -165,8 +198,16 @@ def _is_function(project: Project, symbol: Symbol) -> bool:
 def _outgoing(project: Project, path: str, position: int) -> Iterator[Outgoing]:
     for here, call, symbol, through in followed(project, path, position, WORDS):
         name = made_name(project, symbol)
-        if talks(name) or (symbol.state == "external" and _API_CLIENT.match(name)):
+        if not (talks(name) or (symbol.state == "external" and _API_CLIENT.match(name))):
+            continue
+        if not through or not _goes_by_type(project, here, call):
             yield Outgoing(name, _waits(project, here, call, name), here, call.start, call.end, through)
+
+
+def _goes_by_type(project: Project, path: str, call: Call) -> bool:
+    """Whether the function round a call first asks for the class of what it is given: not every caller gets to the call."""
+    body = project.facts(path).definitions[call.scope]
+    return b"isinstance(" in project.source(path).text[body.body_start : call.start]
 
 
 def _waits(project: Project, path: str, call: Call, name: str) -> bool:
