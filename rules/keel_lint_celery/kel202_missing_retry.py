@@ -332,10 +332,10 @@ def _is_periodic(jobs: Jobs, task: Task) -> bool:
         return True
     last = task.name.rpartition(".")[2]
     name = rf"""["'](?:[\w.]*\.)?{re.escape(last)}["']"""
-    entry = re.compile(rf"""task["']?\s*[:=]\s*{name}[^{{}}]*""")
-    for path in _schedules(jobs):
-        text = jobs.project.source(path).text.decode("utf-8", "replace")
-        found = entry.search(text)
+    none: tuple[str, ...] = ()
+    schedules = jobs.project.memo(("schedules of beat",), lambda: tuple(_schedules(jobs)), none)
+    for text in (one for one in schedules if last in one):
+        found = re.search(rf"""task["']?\s*[:=]\s*{name}[^{{}}]*""", text)
         if found is not None:
             opened = text.rfind("{", 0, found.start()) + 1
             return _is_frequent(text[opened : found.end()])
@@ -373,7 +373,11 @@ def _additions(jobs: Jobs) -> Iterator[str]:
 
 
 def _schedules(jobs: Jobs) -> Iterator[str]:
-    """The files in which beat's schedule stands."""
+    """The source of each file in which beat's schedule stands."""
+    return (jobs.project.source(path).text.decode("utf-8", "replace") for path in dict.fromkeys(_scheduling(jobs)))
+
+
+def _scheduling(jobs: Jobs) -> Iterator[str]:
     for setting in jobs.settings.get("beat_schedule"):
         yield setting.path
         # A schedule may be put together from others: `{**HOURLY, **DAILY}`, `dict(HOURLY)`, `schedule()`.

@@ -124,7 +124,7 @@ if TYPE_CHECKING:
     from keel_lint.glance import Glance
     from keel_lint.jobs.tasks import Option, Task
 
-_MAY_BE_NONE = re.compile(rb"max_retries[\"']?\s*[:=](?!\s*\d)")
+_IN_A_RETRY = re.compile(rb"\.retry\(.*\bmax_retries\b", re.DOTALL)
 _MESSAGE = (
     "without a limit a message that can never succeed is retried for ever, takes a worker each time, and no failure is "
     "reported; give a number, or an `expires`"
@@ -148,7 +148,9 @@ class UnboundedRetries(Rule):
     def may_find(cls, glance: Glance) -> bool:
         """Whether the definition may take the limit away and does not count."""
         text = glance.text
-        return _MAY_BE_NONE.search(text) is not None and b"request.retries" not in text
+        if b"max_retries" not in text or b"request.retries" in text:
+            return False
+        return _IN_A_RETRY.search(text) is not None or any(_limits(glance))
 
     def visit_Call(self, node: cst.Call) -> None:
         """Judge a call that may be `self.retry()`."""
@@ -158,23 +160,22 @@ class UnboundedRetries(Rule):
 
     def finish(self) -> None:
         """Judge the options of the task."""
-        task = self.definition.task
-        own = task or self.definition.jobs.tasks.as_base(self.definition.path, self.definition.position)
+        own = _own(self.definition)
         if own is None:
             return
         retries_on = self.definition.jobs.tasks.option(own, "autoretry_for")
         by_itself = retries_on is not None and retries_on.value not in _NOTHING
-        for option in self._unbounded(own, by_itself):
+        for option in self._unbounded(by_itself):
             if option.path == self.definition.path and self.definition.fact.start <= option.start < self.definition.fact.end:
                 self._report((option.start, option.end))
 
-    def _unbounded(self, task: Task, by_itself: bool) -> list[Option]:
+    def _unbounded(self, by_itself: bool) -> list[Option]:
         """The options that take the limit away, where the task retries at all."""
-        limit, more = (self.definition.jobs.tasks.option(task, name) for name in ("max_retries", "retry_kwargs"))
+        limit, more = _limits(self.definition)
         found = []
-        if limit is not None and limit.value is None and (by_itself or self._retries_without_limit()):
+        if limit is not None and (by_itself or self._retries_without_limit()):
             found.append(limit)
-        if by_itself and more is not None and isinstance(more.value, dict) and more.value.get("max_retries", 0) is None:
+        if by_itself and more is not None:
             found.append(more)
         return found
 
@@ -187,3 +188,19 @@ class UnboundedRetries(Rule):
         expires = self.definition.jobs.tasks.option(task, "expires") if task is not None else None
         if expires is None or expires.value is None:
             self.report(place, _MESSAGE)
+
+
+def _own(where: Glance) -> Task | None:
+    """The task, or the base class of tasks, that a definition is."""
+    tasks = where.jobs.tasks
+    return tasks.at(where.path, where.position) or tasks.as_base(where.path, where.position)
+
+
+def _limits(where: Glance) -> tuple[Option | None, Option | None]:
+    """The options that say that there is no limit: `max_retries`, and `retry_kwargs`, which holds one too."""
+    own = _own(where)
+    if own is None:
+        return None, None
+    limit, more = (where.jobs.tasks.option(own, name) for name in ("max_retries", "retry_kwargs"))
+    is_without = more is not None and isinstance(more.value, dict) and more.value.get("max_retries", 0) is None
+    return (limit if limit is not None and limit.value is None else None), (more if is_without else None)
