@@ -30,6 +30,7 @@ _LINK = re.compile(rf"{_CODE}|\]\((?P<target>[^)\s#:]+)(?P<anchor>#[^)\s]*)?\)",
 _EXAMPLE = re.compile(
     r'^```python(?P<title> title="[^"]*")?(?: flagged="(?P<row>\d+)")?\n(?P<code>.*?)^```$', re.DOTALL | re.MULTILINE
 )
+_ADDRESS = re.compile(r"^- (https?://\S+)$", re.MULTILINE)
 _MARKED = re.compile(r"#(?: KEL\d{3})+$")
 
 
@@ -61,14 +62,14 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Send links that leave the folder to GitHub, and colour the lines of examples that are flagged."""
+    """What GitHub does by itself, and more: links that leave the folder, bare addresses, the flagged lines of examples."""
     if page.file.src_uri in WIDE:
         page.meta["hide"] = ["toc"]
     if page.file.src_uri.startswith("rules/kel"):
         page.meta["search"] = {"boost": 4}  # who searches for the error that a worker died of wants the rule
     if page.file.src_uri != HOME:
         markdown = _relinked(markdown, f"docs/{page.file.src_uri}")
-    return _EXAMPLE.sub(_coloured, markdown)
+    return _EXAMPLE.sub(_coloured, _ADDRESS.sub(r"- <\1>", markdown))
 
 
 def _text(name: str) -> str:

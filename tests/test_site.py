@@ -18,7 +18,7 @@ from keel_lint.rule import Registry
 ROOT = Path(__file__).parent.parent
 LOADED = {("link", "href"), ("script", "src"), ("img", "src")}
 EMPTY = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-MARKDOWN = re.compile(r"\]\(|\*\*|``|^\s*[-|] |^#+ ", re.MULTILINE)
+MARKDOWN = re.compile(r"\]\(|\*\*|``|^\s*[-|] |^#+ |https?://", re.MULTILINE)
 
 
 class Page(HTMLParser):
@@ -52,7 +52,7 @@ class Page(HTMLParser):
             pass
 
     def handle_data(self, data: str) -> None:
-        if "article" in self._open and not {"code", "pre", "script", "nav"} & set(self._open):
+        if "article" in self._open and not {"a", "code", "pre", "script", "nav"} & set(self._open):
             self.prose.append(data)
 
 

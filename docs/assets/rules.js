@@ -42,7 +42,7 @@ document.addEventListener("DOMContentLoaded", () => {
     for (const table of tables) {
       const isEmpty = [...table.tBodies[0].rows].every((row) => row.hidden)
       const title = titleOf(table)
-      title.hidden = title.nextElementSibling.hidden = isEmpty
+      title.hidden = title.nextElementSibling.hidden = table.hidden = isEmpty // the theme may put the table into a box in between
     }
     count.textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length} rules`
     const query = new URLSearchParams(wanted.map(({ name, select }) => [name, select.value])).toString()
