@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 
 from keel_lint import pages, proofs
@@ -12,6 +14,25 @@ from keel_lint.rule import Registry, RuleInfo
 FOLDER = Path(__file__).parent / "rules"
 PROOFS = Path(__file__).parent / "proofs.md"
 ENGINES = {"celery": "Celery", "temporal": "Temporal", "keel": "keel-lint"}
+SECTIONS = {
+    "KEL1": "Celery: dispatch",
+    "KEL2": "Celery: tasks",
+    "KEL3": "Celery: canvas, beat and settings",
+    "KEL5": "Temporal: determinism",
+    "KEL6": "Temporal: activities",
+    "KEL7": "Temporal: workflows",
+    "KEL8": "Temporal: clients and workers",
+    "KEL9": "Celery and Temporal",
+    "KEL0": "keel-lint itself",
+}
+INTRODUCTION = """\
+# Rules
+
+A rule's group says what is at stake. *Correctness*: it breaks. *Reliability*: it breaks under retries, crashes or races.
+*Performance*: it works, and costs more than it should. *Practice*: advice that not every team shares, so it is off until
+selected. *Internal*: about keel-lint itself and its comments. A *safe* fix is one that no test suite and no run in flight can
+tell, the finding aside; an *unsafe* one changes behaviour, and each page says how.
+"""
 FIXES = {"safe": "safe", "unsafe": "unsafe", "displayonly": "shown", None: ""}
 
 
@@ -22,15 +43,22 @@ def contents(registry: Registry) -> dict[str, str]:
 
 
 def table(rules: list[RuleInfo]) -> str:
-    """The list of all rules."""
-    rows = [
+    """The list of all rules, in sections."""
+    order = list(SECTIONS)
+    ordered = sorted(rules, key=lambda info: order.index(info.code[:4]))
+    sections = groupby(ordered, key=lambda info: SECTIONS[info.code[:4]])
+    return "\n".join([INTRODUCTION, *(line for name, members in sections for line in section(name, members))])
+
+
+def section(name: str, rules: Iterable[RuleInfo]) -> list[str]:
+    """The lines of one section of the list."""
+    columns = ("code", "name", "what it finds", "engine", "group", "default", "fix")
+    rows = (
         f"| [{info.code}]({info.page}) | {info.slug} | {info.title} | {ENGINES[info.engine]} | {info.group} "
         f"| {'on' if info.on_by_default else 'off'} | {FIXES[info.fix]} |"
         for info in rules
-    ]
-    columns = ("code", "name", "what it finds", "engine", "group", "default", "fix")
-    head = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
-    return "\n".join(["# Rules", "", *head, *rows, ""])
+    )
+    return [f"## {name}", "", f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}", *rows, ""]
 
 
 def stale(wanted: dict[str, str], folder: Path) -> list[str]:
