@@ -124,9 +124,9 @@ class RuleInfo(msgspec.Struct, frozen=True):
         return self.status == "stable" and self.group in ON_BY_DEFAULT
 
     @property
-    def url(self) -> str:
-        """The address of the rule's page."""
-        return f"{DOCUMENTATION}{self.page}"
+    def url(self) -> str | None:
+        """The address of the rule's page; `None` for a rule of somebody else's pack, whose code begins otherwise."""
+        return f"{DOCUMENTATION}{self.page}" if self.code.startswith("KEL") else None
 
     @property
     def page(self) -> str:

@@ -111,3 +111,9 @@ def test_a_rule_without_documentation_is_said(make_pack: MakePack) -> None:
 def test_documentation_may_be_one_line(make_pack: MakePack) -> None:
     info = only(read(make_pack, "documented_in_a_line", rule().replace(DOCUMENTATION, '"""A probe."""\n')))
     assert info.title == "A probe"
+
+
+def test_only_our_own_rules_have_a_page_in_our_documentation(make_pack: MakePack) -> None:
+    theirs = only(read(make_pack, "somebody_elses", rule()))
+    assert theirs.url is None
+    assert str(Registry.installed().rules["KEL101"].url).endswith("/docs/rules/kel101-delay-in-atomic.md")

@@ -74,7 +74,7 @@ class Report:
     unresolved: Sequence[Unresolved] = ()
 
     def url(self, finding: Finding) -> str | None:
-        """The address of the page of the finding's rule; `None` for a rule that is not installed."""
+        """The address of the page of the finding's rule; `None` for a rule that is not installed or has none."""
         info = self.rules.rules.get(finding.code)
         return info.url if info else None
 

@@ -163,13 +163,13 @@ def _rule(info: RuleInfo) -> Object:
     from keel_lint.pages import parse
 
     page = parse(info)
-    return {
+    address = {"helpUri": info.url} if info.url else {}
+    return address | {
         "id": info.code,
         "name": info.slug,
         "shortDescription": {"text": _cut(info.title)},
         "fullDescription": {"text": _cut(page.sections.get("What it does") or info.title)},
         "help": {"text": info.documentation, "markdown": info.documentation},
-        "helpUri": info.url,
         "defaultConfiguration": {"level": "error", "enabled": info.on_by_default},
         "properties": {
             "tags": [info.engine, info.group],
