@@ -121,7 +121,7 @@ def read(path: str) -> Source:
 
 def report_of(root: Path, findings: Iterable[Finding], **changes: Any) -> Report:
     found = list(findings)
-    rules = {finding.code: info(finding.code, finding.slug) for finding in found}
+    rules = {finding.code: info(slug=finding.slug) for finding in found}
     return replace(Report(found, root, root, read, Registry(rules)), **changes)
 
 
