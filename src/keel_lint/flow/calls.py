@@ -49,6 +49,8 @@ _COMMON = frozenset({name for kind in (str, bytes, list, dict, set, object, int)
     "sync", "validate", "write",
 })  # fmt: skip
 """Names of methods that say nothing of the class."""
+_BINDS_IT = re.compile(rb"\s*(?:(?:async[ \t]+)?def[ \t]+|from[ \t]+[\w.]+[ \t]+import\b[^#;]*)")
+_RENAMED = re.compile(rb"[ \t]+as\b")
 _SHORTEST = 4
 _RARE = 40  # files that may name a method whose name still says something of the class
 _FEW = 4
@@ -335,10 +337,10 @@ class Calls:
         return {self._project.facts(file).definitions[at].name for file, at in places}
 
     def _callers_in(self, file: str, target: Place) -> Iterator[Edge]:
-        facts = self._project.try_facts(file)
+        definition = self._project.facts(target[0]).definitions[target[1]]
+        facts = self._project.try_facts(file) if self._uses(file, definition.name) else None
         if facts is None:
             return
-        definition = self._project.facts(target[0]).definitions[target[1]]
         index = _Index.of(facts)
         for name in self._names_in(facts, target, definition):
             for call in index.by_name.get(name, ()):
@@ -346,6 +348,13 @@ class Calls:
         for call in index.with_arguments:
             if any(definition.name in argument.text for argument in call.arguments):
                 yield from (edge for edge in self._passed(file, call) if self._may_run(edge, target) is not None)
+
+    def _uses(self, file: str, name: str) -> bool:
+        """Whether a name stands in a file otherwise than where it is defined or imported as it is: told without the index."""
+        if name in _CONSTRUCTORS:
+            return True
+        key = ("uses", file, name)
+        return self._project.memo(key, lambda: _is_used(self._project.raw(file), name.encode()), recursive=True)
 
     def _names_in(self, facts: ModuleFacts, target: Place, definition: Definition) -> set[str]:
         """The names under which a file may call a function: its own, and those that imports give it."""
@@ -470,3 +479,14 @@ def _using(call: Call) -> str:
         argument.text for argument in _positional(call.arguments)[1:2]
     ]
     return "" if not given or given[0] in {"None", '"default"', "'default'"} else given[0]
+
+
+def _is_used(raw: bytes, name: bytes) -> bool:
+    """Whether a name stands in a source otherwise than behind `def`, or in an import of one line that keeps the name."""
+    start = raw.find(name)
+    while start >= 0:
+        before = raw[raw.rfind(b"\n", 0, start) + 1 : start]
+        if _BINDS_IT.fullmatch(before) is None or _RENAMED.match(raw, start + len(name)):
+            return True
+        start = raw.find(name, start + 1)
+    return False

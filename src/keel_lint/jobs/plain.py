@@ -92,9 +92,9 @@ class Plain:
         return node.attr not in _TELLING and self._is_part_plain(node.value, depth)
 
     def _is_plain_part(self, node: ast.Subscript, depth: int) -> bool:
-        """An element of rows that hold keys, or a part of what is plain."""
-        is_row = isinstance(node.value, ast.Name) and self._gives_keys(node.value.id)
-        return is_row or self._is_part_plain(node.value, depth)
+        """An element of a column of keys, or a part of what is plain."""
+        is_column = isinstance(node.value, ast.Name) and self._gives_keys(node.value.id)
+        return (is_column and not isinstance(node.slice, ast.Slice)) or self._is_part_plain(node.value, depth)
 
     def _is_part_plain(self, whole: ast.expr, depth: int) -> bool:
         """Whether a part of something is plain: what a parameter holds of which nothing is known, or what is plain itself."""
@@ -180,8 +180,14 @@ def _parts(node: ast.expr) -> list[ast.expr] | None:
 
 
 def _is_column(node: ast.expr) -> bool:
-    """Whether an expression is a query for one column: `orders.values_list("pk", flat=True)`."""
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+    """Whether an expression is a query for one column, or a part or list of it: `orders.values_list("pk", flat=True)[:9]`."""
+    if isinstance(node, ast.Subscript):
+        return _is_column(node.value)
+    if not isinstance(node, ast.Call):
+        return False
+    if isinstance(node.func, ast.Name):
+        return node.func.id in _KEEPING and len(node.args) == 1 and _is_column(node.args[0])
+    if not isinstance(node.func, ast.Attribute):
         return False
     name = node.func.attr
     return (name == "values_list" and len(node.args) == 1) or (name in QUERYSETS and _is_column(node.func.value))
