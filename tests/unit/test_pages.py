@@ -192,13 +192,7 @@ def test_a_rule_is_shown_by_code_and_name(word: str, capfdbinary: pytest.Capture
 def test_rules_are_listed_one_a_line(words: tuple[str, ...], capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     assert run(*words) == 0
     shown = capfdbinary.readouterr().out.decode().split()
-    assert shown == [
-        "KEL101",
-        "delay-in-atomic",
-        "unsafe",
-        "fix",
-        *["Task", "dispatched", "inside", "an", "open", "transaction"],
-    ]
+    assert shown == ["KEL101", "delay-in-atomic", "unsafe", "fix", "Task", "dispatched", "inside", "an", "open", "transaction"]
 
 
 def test_on_a_terminal_a_page_has_the_first_example_of_each_kind(tmp_path: Path) -> None:
