@@ -90,6 +90,7 @@ def test_mistakes_are_one_line_and_status_2(capsys: pytest.CaptureFixture[str]) 
     assert said.startswith("error: argument --output-format: 'xml' is not one of ")
     assert "--nonsense" in mistake(capsys, "check", "--nonsense")
     assert "--sel" in mistake(capsys, "check", "--sel", "KEL1")
+    assert "error: argument --select: no rule is named" in mistake(capsys, "check", "--select", "")
     assert "PATTERN:CODE" in mistake(capsys, "check", "--per-file-ignores", "tests")
 
 
