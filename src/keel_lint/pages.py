@@ -235,7 +235,9 @@ def page(info: RuleInfo) -> str:
 
 
 def brief(info: RuleInfo) -> str:
-    """The page as it fits a terminal: of the examples of each kind the first, and where the others are."""
+    """The page as it fits a terminal: of the examples of each kind the first, and where the others are, if anywhere."""
+    if info.url is None:
+        return page(info)
     text = "\n".join(_with_first_examples(info)).strip()
     parts = (f"# {info.slug} ({info.code})", facts(info), text, proofs.section(info))
     return "\n\n".join(filter(None, parts)) + "\n"
@@ -258,10 +260,5 @@ def _with_first_examples(info: RuleInfo) -> Iterator[str]:
         if kind == "close" and is_python and section in left:
             left[section] -= 1
             if not left[section]:
-                yield from _elsewhere(len(of_section[section]) - 1, info.url)
-
-
-def _elsewhere(more: int, url: str) -> Iterator[str]:
-    yield ""
-    if more:
-        yield from (f"{more} more: {url}", "")
+                more = len(of_section[section]) - 1
+                yield from ("", f"{more} more: {info.url}", "") if more else ("",)

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from msgspec import structs
 
 from keel_lint import proofs
 from keel_lint.cli import rule as command
@@ -205,6 +206,11 @@ def test_on_a_terminal_a_page_has_the_first_example_of_each_kind(tmp_path: Path)
     assert "## What it does" not in lines[first:]
     assert lines[lines.index("## Use instead") :][:5] == ["## Use instead", "```python", "send.delay_on_commit(1)", "```", ""]
     assert lines[lines.index("## Fix safety") :] == whole[whole.index("## Fix safety") :]
+
+
+def test_a_rule_without_a_page_elsewhere_shows_all_its_examples(tmp_path: Path) -> None:
+    info = structs.replace(write_rule(tmp_path), code="ABC101")
+    assert brief(info) == page(info)
 
 
 @pytest.mark.usefixtures("_one_rule")
