@@ -43,6 +43,31 @@ def test_the_readme_names_rules_as_they_are() -> None:
         assert bool(fix) == (installed[code].fix in ("safe", "unsafe"))
 
 
+@pytest.mark.parametrize("start", ["$ keel-lint check shop/services.py", "$ keel-lint check --diff"])
+def test_the_readme_shows_what_is_printed(start: str) -> None:
+    blocks = re.findall(r"^```\w+\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    command, shown = next(block for block in blocks if block.startswith(start)).split("\n", 1)
+    words = [sys.executable, "-m", "keel_lint", *command.split()[2:], "--no-cache"]
+    shop = ROOT / "fixtures" / "checkout" / "bad"
+    done = subprocess.run(words, cwd=shop, env={**os.environ, "COLUMNS": ""}, capture_output=True, text=True, check=False)
+    assert done.stdout == shown
+    assert done.returncode == 1
+
+
+def test_the_readme_has_the_figures_of_the_page_on_performance() -> None:
+    readme, page = ((ROOT / name).read_text() for name in ("README.md", "docs/performance.md"))
+    rows = {
+        "for the first time": r"\| keel-lint, cold \| ([\d.]+) \|.*?\| ruff, no cache \| ([\d.]+) \|",
+        "nothing has changed": r"\| keel-lint, nothing changed \| ([\d.]+) \|.*?\| ruff, cache \| ([\d.]+) \|",
+        "one file has changed": r"\| keel-lint, one changed file \| ([\d.]+) \|",
+    }
+    for name, pattern in rows.items():
+        measured = re.search(pattern, page)
+        assert measured is not None
+        cells = re.findall(rf"^\| {name} \| (.*?) s \|(?: (.*?) s)? \|$", readme, re.MULTILINE)
+        assert [tuple(filter(None, found)) for found in cells] == [measured.groups()]
+
+
 def test_links_in_the_documentation_lead_somewhere() -> None:
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
     prose = {page: re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE) for page in pages}

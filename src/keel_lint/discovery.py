@@ -448,7 +448,7 @@ class Tree:
             else:
                 problems.append(Problem(str(path), "Not a regular file"))
         if not taken and not problems and not excluded:
-            problems.append(Problem("", "No Python files found under the given paths"))
+            problems.append(Problem(", ".join(map(str, paths)), "No Python file found there"))
         return Selection(sorted(taken.values()), problems, excluded)
 
     def _place(self, path: Path, place: str | None) -> tuple[str, os.stat_result]:

@@ -151,12 +151,12 @@ class _Explainer:
         self._add_findings(outcome)
         for position in round_it:
             self._describe(position)
-        outer = self.facts.definitions[round_it[0]].outer if round_it else MODULE
+        outer = self.facts.definitions[round_it[-1]].outer if round_it else MODULE
         with self.project.recording() as reads:
             for call in self._calls():
                 self._describe_call(call)
             self._ask_rules(outer)
-        self._add_unresolved(reads)
+        self._add_unresolved(reads, outcome)
         return self.made
 
     # -- where ------------------------------------------------------------------------------------------------------------
@@ -319,8 +319,10 @@ class _Explainer:
 
     # -- what could not be told -------------------------------------------------------------------------------------------
 
-    def _add_unresolved(self, reads: set[tuple[str, ...]]) -> None:
+    def _add_unresolved(self, reads: set[tuple[str, ...]], outcome: Outcome) -> None:
+        """The calls here that a rule could not follow, on behalf of this definition or of one that leads here."""
         places = {(int(read[2]), int(read[3])) for read in reads if read[0] == "unresolved" and read[1] == self.path}
+        places |= {(one.row, one.column) for one in outcome.unresolved if one.path == self.made.path}
         for call in self._calls():
             span = self.source.span(call.start, call.end)
             if (span.row, span.column) in places:

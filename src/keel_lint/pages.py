@@ -232,3 +232,33 @@ def page(info: RuleInfo) -> str:
     """The page of a rule as Markdown: its name, what is known of it, its documentation, what was seen of it."""
     parts = (f"# {info.slug} ({info.code})", facts(info), info.documentation.strip(), proofs.section(info))
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def brief(info: RuleInfo) -> str:
+    """The page as it fits a terminal: of the examples of each kind the first, and where the others are, if anywhere."""
+    if info.url is None:
+        return page(info)
+    text = "\n".join(_with_first_examples(info)).strip()
+    parts = (f"# {info.slug} ({info.code})", facts(info), text, proofs.section(info))
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _with_first_examples(info: RuleInfo) -> Iterator[str]:
+    """The documentation's lines, those of each section cut behind the files of its first example."""
+    kinds = {FLAGGED: True, SILENT: False}
+    examples = parse(info).examples
+    of_section = {name: [one for one in examples if one.flagged == flagged] for name, flagged in kinds.items()}
+    left = {name: len(found[0].files) for name, found in of_section.items() if found}
+    is_python = False
+    for kind, section, line in _lines(info.documentation):
+        is_heading = kind == "text" and _HEADING.match(line)
+        if left.get(section) == 0 and not is_heading:
+            continue
+        yield line
+        if kind == "open":
+            is_python = _FENCE.sub(r"\g<info>", line).split()[:1] == ["python"]
+        if kind == "close" and is_python and section in left:
+            left[section] -= 1
+            if not left[section]:
+                more = len(of_section[section]) - 1
+                yield from ("", f"{more} more: {info.url}", "") if more else ("",)

@@ -28,6 +28,7 @@ SHARED_FILE = "pyproject.toml"
 TABLE = "tool.keel-lint"
 COMMAND_LINE = "the command line"
 _CODE_OR_PREFIX = re.compile(r"[A-Z]{3}\d{0,3}\Z")
+_LIKE_A_CODE = re.compile(r"[A-Za-z]+\d+\Z")
 _WIDTH_OF_A_CODE = 6
 _AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
 _GLOB_TOKEN = re.compile(r"\*\*/|\*+|\\.|\[!?\]?[^\]]*\]|.", re.DOTALL)
@@ -306,14 +307,27 @@ def matching(registry: Registry, word: str) -> frozenset[str]:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean ...?` with the known word most like `word`, or nothing where none is like it."""
-    from difflib import get_close_matches
+    """`; did you mean ...?` with the known word most like `word`, or nothing where none is like it.
 
+    A code is like another where two signs were swapped or one is missing or too many: else any code of as many signs is.
+    """
     known = list(known)
-    found = get_close_matches(word, known) or get_close_matches(word := word.upper(), known)
-    # Of codes, one in the same band is meant more often than one with the same digits
-    best = max(found, key=lambda other: max(n for n in range(len(word) + 1) if other.startswith(word[:n])), default="")
+    if _LIKE_A_CODE.match(word):
+        slips = (other for other in known if _is_slip(word.upper(), other))
+        # Of several, one in the same band is meant more often than one with the same last digits
+        best = max(slips, key=lambda code: sum(code.startswith(word.upper()[:n]) for n in range(len(word) + 1)), default="")
+    else:
+        from difflib import get_close_matches
+
+        best = next(iter(get_close_matches(word.lower(), known, n=1)), "")
     return f"; did you mean `{best}`?" if best else ""
+
+
+def _is_slip(word: str, code: str) -> bool:
+    if len(word) == len(code):
+        return sorted(word) == sorted(code)
+    shorter, longer = sorted((word, code), key=len)
+    return any(longer[:gap] + longer[gap + 1 :] == shorter for gap in range(len(longer)))
 
 
 @lru_cache(maxsize=256)
@@ -364,7 +378,7 @@ class _Document:
             raw = path.read_bytes()
             shared = path.name == SHARED_FILE
             # Spares nearly every project without a table of ours the TOML parser
-            if shared and b"keel-lint" not in raw:
+            if shared and b"keel" not in raw:
                 return None
             text = raw.decode()
         except OSError as error:
@@ -387,6 +401,8 @@ class _Document:
         except tomllib.TOMLDecodeError as error:
             problems.append(_invalid_toml(name, text, str(error)))
             return None
+        if within == TABLE:
+            problems += _misspelt_tables(name, text, table.get("tool"))
         for key in filter(None, within.split(".")):
             table = table.get(key) if isinstance(table, dict) else None
         return cls(name, text, table) if isinstance(table, dict) else None
@@ -415,7 +431,7 @@ class _Document:
             for where, words in tables + ([((key,), value)] if key in _SELECTORS else []):
                 for word in words:
                     if not matching(registry, word):
-                        offer = nearest(word, [*registry.rules, *registry.by_slug])
+                        offer = nearest(word, [*registry.rules, *registry.by_slug]) or "; `keel-lint rule` lists them"
                         message = f"`{word}` in {self._shown('.'.join(where))} matches no rule{offer}"
                         yield self._problem(where, message, word)
 
@@ -425,6 +441,14 @@ class _Document:
     def _problem(self, keys: tuple[str, ...], message: str, value: object = None) -> Problem:
         line, column = _locate(self.text, keys, value) if self.text else (0, 0)
         return Problem(self.name, line, column, message)
+
+
+def _misspelt_tables(name: str, text: str, tools: object) -> Iterator[Problem]:
+    """A table that is ours but for its spelling: what stands there would be passed over in silence."""
+    ours = TABLE.rpartition(".")[2]
+    for key in tools if isinstance(tools, dict) else ():
+        if key != ours and re.sub(r"[-_]", "", key.lower()) == ours.replace("-", ""):
+            yield Problem(name, *_locate(text, (key,), None), f"unknown table [tool.{key}]; did you mean [{TABLE}]?")
 
 
 def _invalid_toml(name: str, text: str, message: str) -> Problem:

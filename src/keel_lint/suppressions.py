@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Tool = Literal["noqa", "flake8", "ruff", "keel"]
 Verb = Literal["noqa", "ignore", "file-ignore", "disable", "enable", "misspelt"]
 
-_WORDS = (b"noqa", b"keel:", b"ruff:")
+_WORDS = (b"noqa", b"keel:", b"keel-lint:", b"ruff:")
 _VERBS: tuple[Verb, ...] = ("ignore", "file-ignore", "disable", "enable")
 _END_OF_FILE = 1 << 60
 
@@ -34,7 +34,7 @@ _CODES = r"(?::\s?(?P<codes>(?:[A-Z]+[0-9]+[,\s]*)+))?"
 _NOQA = re.compile(rf"# noqa{_CODES}", re.IGNORECASE)
 _FILE_NOQA = re.compile(rf"(?:# flake8[:=]|#\s*ruff:)\s*noqa{_CODES}", re.IGNORECASE)
 _DIRECTIVE = re.compile(
-    r"(?:^|(?<=\s))#+\s*(?P<tool>keel|ruff):\s*(?P<verb>[a-z-]+):?(?P<rest>.*?)(?=\s+#|\s*$)", re.IGNORECASE
+    r"(?:^|(?<=\s))#+\s*(?P<tool>keel|keel-lint|ruff):\s*(?P<verb>[a-z-]+):?(?P<rest>.*?)(?=\s+#|\s*$)", re.IGNORECASE
 )
 _BRACKETED = re.compile(r"\s*\[(?P<names>[^\]]*)\]")
 _WORD = re.compile(r"(?P<before>[\s,]*)(?P<name>[^\s,:;]+)")
@@ -309,9 +309,13 @@ class _Reader:
         return f"this `noqa` suppresses everything; write `# noqa: {info.code}`" if info else ""
 
     def _directive(self, comment: _Comment, found: re.Match[str]) -> Iterator[Directive]:
-        tool: Tool = "keel" if found["tool"].lower() == "keel" else "ruff"
+        tool: Tool = "ruff" if found["tool"].lower() == "ruff" else "keel"
         verb = next((verb for verb in _VERBS if verb == found["verb"].lower()), None)
         words, after = self._names(comment.text, found, tool)
+        if found["tool"].lower() == "keel-lint":
+            if verb is not None:
+                yield self._misread(comment, found, f"`keel-lint:` means nothing; write `keel: {verb}`")
+            return
         if verb is None:
             if tool == "keel" and words:
                 yield from self._misspelt(comment, found)
@@ -329,11 +333,15 @@ class _Reader:
     def _misspelt(self, comment: _Comment, found: re.Match[str]) -> Iterator[Directive]:
         from difflib import get_close_matches
 
-        near = get_close_matches(found["verb"].lower(), _VERBS, 1, 0.75)
+        verb = found["verb"].lower()
+        near = ["ignore"] if verb == "noqa" else get_close_matches(verb, _VERBS, 1, 0.75)
         if near:
-            directive = comment.directive("keel", "misspelt", found.start(), found.end(), "")
-            directive.misread = f"`keel: {found['verb']}` means nothing; did you mean `{near[0]}`?"
-            yield directive
+            yield self._misread(comment, found, f"`keel: {found['verb']}` means nothing; did you mean `{near[0]}`?")
+
+    def _misread(self, comment: _Comment, found: re.Match[str], why: str) -> Directive:
+        directive = comment.directive("keel", "misspelt", found.start(), found.end(), "")
+        directive.misread = why
+        return directive
 
     def _names(self, text: str, found: re.Match[str], tool: Tool) -> tuple[list[_Word], int]:
         """The names behind a verb, and where they end: in brackets, or words that look like codes or slugs."""
@@ -506,7 +514,8 @@ def _noqa_edit(source: Source, row: int, codes: list[str], reason: str) -> Edit 
         return None
     before = line[: len(line) - len(comment)] + comment[: found.end("codes")].rstrip(", \t")
     at = start + len(before.encode())
-    return Edit(source.span(at, at), "".join(f", {code}" for code in missing))
+    tail = f" -- {reason}" if reason and not comment[found.end("codes") :].strip() else ""
+    return Edit(source.span(at, at), "".join(f", {code}" for code in missing) + tail)
 
 
 def _anchor_rows(source: Source, definition: Definition) -> range:

@@ -97,12 +97,14 @@ def keel(packs: Path, project: Path) -> Run:
         *words: str, stdin: str | None = None, cwd: Path = project, path: Path | None = None, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("KEEL_LINT_", "PYTHON"))}
+        # What PYTHONPATH held comes last: it may say which checkout of keel-lint is tested
+        folders = [*map(str, filter(None, (packs, path))), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         return subprocess.run(
             [sys.executable, "-m", "keel_lint", *words],
             cwd=cwd,
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
-            env={**inherited, "PYTHONPATH": os.pathsep.join(map(str, (packs, path) if path else (packs,))), **environment},
+            env={**inherited, "PYTHONPATH": os.pathsep.join(folders), **environment},
             capture_output=True,
             text=True,
             check=False,

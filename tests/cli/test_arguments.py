@@ -90,6 +90,7 @@ def test_mistakes_are_one_line_and_status_2(capsys: pytest.CaptureFixture[str]) 
     assert said.startswith("error: argument --output-format: 'xml' is not one of ")
     assert "--nonsense" in mistake(capsys, "check", "--nonsense")
     assert "--sel" in mistake(capsys, "check", "--sel", "KEL1")
+    assert "error: argument --select: no rule is named" in mistake(capsys, "check", "--select", "")
     assert "PATTERN:CODE" in mistake(capsys, "check", "--per-file-ignores", "tests")
 
 
@@ -105,8 +106,35 @@ def test_a_forgotten_command_is_offered(
     assert "did you mean `keel-lint check app`?" in mistake(capsys, "app")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("check", "--slect", "KEL101"), "no such option: --slect; did you mean `--select`?\n\nTry `keel-lint check --help`."),
+        (("check", "--outputformat=json"), "no such option: --outputformat; did you mean `--output-format`?"),
+        (("why", "a.py:1", "b.py"), "one argument too many: b.py\n\nTry `keel-lint why --help`."),
+        (("--select", "KEL101"), "options stand behind a command: `keel-lint check --select`"),
+        (("chek", "."), "no such command: chek; did you mean `check`?"),
+        (("nonsense",), "no such command: nonsense\n"),
+    ],
+)
+def test_a_misspelt_word_is_named_with_what_is_like_it(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
+    assert f"error: {said}" in mistake(capsys, *words)
+
+
+@pytest.mark.parametrize("words", [("help",), ("help", "check"), ("help", "why"), ("help", "rule")])
+def test_help_may_be_asked_for_like_a_command(capsys: pytest.CaptureFixture[str], words: tuple[str, ...]) -> None:
+    for asked in (words, (*words[1:], "--help")):
+        with pytest.raises(SystemExit) as stopped:
+            main(asked)
+        assert stopped.value.code == 0
+    shown = capsys.readouterr().out
+    assert shown[: len(shown) // 2] == shown[len(shown) // 2 :] != ""
+
+
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
-    for words, shown in ((["--version"], f"keel-lint {__version__}"), (["check", "--help"], "--[no-]unsafe-fixes")):
+    for words, shown in ((["-V"], f"keel-lint {__version__}"), (["check", "--help"], "--[no-]unsafe-fixes")):
         with pytest.raises(SystemExit) as stopped:
             main(words)
         assert stopped.value.code == 0

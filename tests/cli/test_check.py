@@ -38,7 +38,7 @@ def test_a_folder_without_python_is_status_2(keel: Run, project: Path) -> None:
         done = keel(*words)
         assert done.returncode == 2
         assert "error:" in done.stderr
-        assert "No Python file" in done.stderr or "no Python file" in done.stderr
+        assert "no Python file" in done.stderr or "error: empty: No Python file found there" in done.stderr
         assert done.stdout == ""
 
 
@@ -352,15 +352,21 @@ def test_no_fix_and_no_unsafe_fixes_take_back(keel: Run, project: Path) -> None:
 
 def test_fix_only_is_silent_about_the_rest(keel: Run, project: Path) -> None:
     done = keel("check", *SELECT, "--fix-only")
-    assert (done.stdout, done.stderr) == ("", "Fixed 1 error.\n")
+    assert (done.stdout, done.stderr) == ("", "Fixed 1 error (1 more with `--unsafe-fixes`).\n")
     assert (project / "tasks.py").read_text() == FIXED
 
 
 def test_diff_shows_and_changes_nothing(keel: Run, project: Path) -> None:
     done = keel("check", *SELECT, "--diff")
     assert done.stdout.splitlines()[:3] == ["--- tasks.py", "+++ tasks.py", "@@ -3,7 +3,7 @@"]
-    assert done.stderr == "Would fix 1 error.\n"
+    assert done.stderr == "Would fix 1 error (1 more with `--unsafe-fixes`).\n"
+    assert keel("check", *SELECT, "--diff", "--unsafe-fixes").stderr == "Would fix 2 errors.\n"
     assert (project / "tasks.py").read_text() == TASKS
+
+
+def test_a_difference_that_is_empty_says_what_more_there_is(keel: Run) -> None:
+    done = keel("check", "--select", "ABC102", "--diff")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "Would fix 0 errors (1 more with `--unsafe-fixes`).\n")
 
 
 def test_unfixable_rules_are_not_fixed(keel: Run, project: Path) -> None:
@@ -431,6 +437,16 @@ def test_a_crash_is_one_line_and_status_2(keel: Run, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     assert "issues" in done.stderr
     assert "Traceback" in keel("check", "-v", path=tmp_path).stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("words", [("check", *SELECT), ("rule",)])
+def test_a_full_disk_is_no_crash(keel: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
+    full = "import os\nos.dup2(os.open('/dev/full', os.O_WRONLY), 1)\n"
+    (tmp_path / "sitecustomize.py").write_text(full)
+    done = keel(*words, path=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "error: standard output cannot be written: No space left on device\n"
 
 
 def test_ctrl_c_is_quiet(keel: Run, tmp_path: Path) -> None:

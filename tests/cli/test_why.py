@@ -102,7 +102,7 @@ def test_a_flagged_line_shows_the_finding_its_path_and_how_to_accept_it(shop: Pa
     assert done.returncode == 1
     assert "path 1: `transaction.atomic` opens a transaction" in done.stdout
     assert "with transaction.atomic():" in done.stdout
-    assert "# keel: ignore KEL101 -- reason` on line 8 or on the line of a hop" in done.stdout
+    assert "# noqa: KEL101 -- reason` on line 8 or on the line of a hop" in done.stdout
 
 
 def test_the_line_of_a_hop_tells_what_passes_there(shop: Path) -> None:
@@ -152,6 +152,38 @@ def test_a_call_that_cannot_be_resolved_says_as_what_it_was_looked_up(shop: Path
     (one,) = why(shop, line_of(shop, "orders.py", "queue.delay"))["unresolved"]
     assert one["callee"] == "queue.delay"
     assert one["looked_up"].startswith("`queue`, a variable of the function")
+
+
+def test_a_call_that_someone_else_could_not_resolve_is_named_where_it_stands(shop: Path) -> None:
+    """A check counts it on behalf of the dispatch in another file, and sends the reader here."""
+    (shop / "shop" / "carts.py").write_text(
+        "from django.db import transaction\n\nfrom shop.orders import place_order\n\n\n"
+        "def checkout(carts):\n    with transaction.atomic():\n        for cart in carts:\n            cart.pay()\n"
+    )
+    (shop / "shop" / "payments.py").write_text(
+        "from shop.tasks import send_receipt\n\n\nclass Cart:\n    def pay(self):\n        send_receipt.delay(1)\n"
+    )
+    command = [sys.executable, "-m", "keel_lint", "check", "--output-format", "json-lines", "shop"]
+    done = subprocess.run(command, cwd=shop, capture_output=True, text=True, check=False)
+    places = [
+        (one["filename"], one["location"]["row"]) for one in json.loads(done.stdout.splitlines()[-1])["keel"]["unresolved"]
+    ]
+    assert (f"{shop}/shop/carts.py", 9) in places
+    for file, row in places:
+        assert why(shop, f"{file}:{row}")["unresolved"] != []
+
+
+def test_the_rules_of_a_method_are_those_that_look_at_the_method(shop: Path) -> None:
+    (shop / "shop" / "views.py").write_text(
+        "from shop.tasks import send_receipt\n\n\nclass View:\n    def post(self):\n        send_receipt.delay(1)\n"
+    )
+    assert "KEL106" in why(shop, "shop/views.py:6")["judged"]
+
+
+def test_a_fix_that_check_would_not_apply_has_no_star(shop: Path) -> None:
+    place = line_of(shop, "orders.py", "send_receipt.delay")
+    assert "KEL101 `" in run(shop, place).stdout
+    assert "KEL101 [*] `" in run(shop, place, "--config", "unsafe-fixes = true").stdout
 
 
 @pytest.mark.parametrize(

@@ -74,3 +74,11 @@ def test_what_a_thread_runs(lint: Lint, call: str) -> None:
     text = imports + ACTIVITY.replace("{name}", "only").replace("return rate(currency)", call) + helper
     assert lint({"rates.py": HELPER, "only.py": text}, "KEL608") == []
     assert lint({"rates.py": HELPER, "only.py": text.replace(call, "rate(currency)")}, "KEL608")
+
+
+def test_a_call_of_several_lines_is_named_on_one(lint: Lint) -> None:
+    helper = HELPER.replace("requests.get(f", "requests.get(\n        f").replace(
+        ", timeout=5)", ",\n        timeout=5,\n    )"
+    )
+    (found,) = lint({"rates.py": helper, "pay.py": ACTIVITY.replace("{name}", "pay")})
+    assert '`requests.get(f"https://rates.example/{currency}", timeout=5)`' in found.message

@@ -272,7 +272,7 @@ def test_nothing_to_look_at_is_a_problem(project: Path) -> None:
     tree = discover(project)
     missing = project / "nosuch.py"
     assert tree.select([missing]).problems == [(str(missing), "No such file or directory")]
-    assert tree.select([project / "empty"]).problems == [("", "No Python files found under the given paths")]
+    assert tree.select([project / "empty"]).problems == [(str(project / "empty"), "No Python file found there")]
     assert tree.select([project / "empty", project / "lib"]).problems == []
 
 

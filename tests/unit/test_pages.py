@@ -10,10 +10,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from msgspec import structs
 
 from keel_lint import proofs
 from keel_lint.cli import rule as command
-from keel_lint.pages import HEADINGS, page, parse, problems
+from keel_lint.pages import HEADINGS, brief, page, parse, problems
 from keel_lint.rule import Registry, RuleInfo
 
 DOCUMENTATION = """\
@@ -188,6 +189,31 @@ def test_a_rule_is_shown_by_code_and_name(word: str, capfdbinary: pytest.Capture
 
 
 @pytest.mark.usefixtures("_one_rule")
+@pytest.mark.parametrize("words", [(), ("KEL",), ("kel1",)])
+def test_rules_are_listed_one_a_line(words: tuple[str, ...], capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert run(*words) == 0
+    shown = capfdbinary.readouterr().out.decode().split()
+    assert shown == ["KEL101", "delay-in-atomic", "unsafe", "fix", "Task", "dispatched", "inside", "an", "open", "transaction"]
+
+
+def test_on_a_terminal_a_page_has_the_first_example_of_each_kind(tmp_path: Path) -> None:
+    info = write_rule(tmp_path)
+    lines, whole = brief(info).splitlines(), page(info).splitlines()
+    first, more = whole.index("## Example"), f"more: {info.url}"
+    assert lines[: first + 5] == whole[: first + 5]
+    assert [line for line in lines if more in line] == [f"2 {more}", f"2 {more}"]
+    assert "### Through a service" not in lines
+    assert "## What it does" not in lines[first:]
+    assert lines[lines.index("## Use instead") :][:5] == ["## Use instead", "```python", "send.delay_on_commit(1)", "```", ""]
+    assert lines[lines.index("## Fix safety") :] == whole[whole.index("## Fix safety") :]
+
+
+def test_a_rule_without_a_page_elsewhere_shows_all_its_examples(tmp_path: Path) -> None:
+    info = structs.replace(write_rule(tmp_path), code="ABC101")
+    assert brief(info) == page(info)
+
+
+@pytest.mark.usefixtures("_one_rule")
 def test_all_rules_are_a_list_in_json(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     assert run("--all", "--output-format", "json") == 0
     (shown,) = json.loads(capfdbinary.readouterr().out)
@@ -210,7 +236,7 @@ def test_an_unknown_rule_is_an_error_that_names_the_nearest(
     assert run(word) == 2
     shown = capfdbinary.readouterr()
     assert shown.out == b""
-    assert shown.err.decode() == f"error: no such rule: {word}; did you mean {near}?\n"
+    assert shown.err.decode() == f"error: no such rule: {word}; did you mean `{near}`?\n"
 
 
 def generator() -> ModuleType:

@@ -13,6 +13,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from msgspec import structs
 
 from keel_lint.finding import Edit, Finding, Fix, Hop, Span
 from keel_lint.report import FORMATS, Counts, Report, notes, one_line, render, statistics
@@ -286,6 +287,14 @@ Found 1 error.
 1 unsafe fix available with `--fix --unsafe-fixes`.
 """
     )
+
+
+def test_a_hop_that_is_the_finding_is_not_shown_twice(shop: Path) -> None:
+    found = dispatch(shop)
+    hop = Hop(found.path, found.span, "calls `pay`")
+    shown = render("full", shop_report(shop, structs.replace(found, hops=(hop, *found.hops))))
+    assert shown.count('send.delay(pk)  # "漢字"\n  |     ^') == 1
+    assert "\npath 1: calls `pay`\n --> app/services.py:5:5\npath 2: then `view` opens a transaction\n" in shown
 
 
 def test_formats_of_one_line_carry_the_path(shop: Path) -> None:

@@ -20,6 +20,7 @@ from keel_lint.settings import (
     SettingsFinder,
     fixable,
     matching,
+    nearest,
     select,
     split_config,
 )
@@ -226,20 +227,41 @@ roots = ["no-such-folder"]
     assert sorted(problems(text, tmp_path, "pyproject.toml")) == [
         (7, 1, "unknown key `selct`; did you mean `select`?"),
         (8, 9, "`tests` must be a boolean, not `yes`"),
-        (11, 5, "`KEL199` in `select` matches no rule; did you mean `KEL118`?"),
+        (11, 5, "`KEL199` in `select` matches no rule; `keel-lint rule` lists them"),
         (13, 11, "`delay-in-atomc` in `ignore` matches no rule; did you mean `delay-in-atomic`?"),
         (14, 1, "`exclude` must be an array of strings, not an integer"),
         (15, 17, f"`output-format` must be one of {', '.join(FORMATS)}, not `jsn`"),
         (16, 10, "`roots` must be an array of folders that exist, not `no-such-folder`"),
-        (19, 14, "`KEL9` in `per-file-ignores.tests/*` matches no rule; did you mean `KEL201`?"),
+        (19, 14, "`KEL9` in `per-file-ignores.tests/*` matches no rule; `keel-lint rule` lists them"),
         (20, 11, "`per-file-ignores.lib/*` must be an array of strings, not `KEL101`"),
         (23, 13, '`functions.app.now` must be "deterministic" or "non-deterministic", not `sometimes`'),
     ]
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("KEL110", "KEL101"), ("KEL1001", "KEL101"), ("KE101", "KEL101"), ("kel101", "KEL101"), ("KEL20", "KEL201"),
+        ("KEL9999", ""), ("KEL199", ""), ("E501", ""), ("delay-in-atomc", "delay-in-atomic"), ("Wall_Clock", "wall-clock"),
+    ],
+)  # fmt: skip
+def test_a_code_is_offered_for_a_slip_of_the_hand_only(word: str, meant: str) -> None:
+    known = ["KEL001", "KEL101", "KEL201", "KEL501", "KEL709", "delay-in-atomic", "wall-clock"]
+    assert nearest(word, known) == (f"; did you mean `{meant}`?" if meant else "")
+
+
+@pytest.mark.parametrize("name", ["keel_lint", "keellint", "keel-Lint"])
+def test_a_misspelt_table_is_an_error_not_silence(name: str, tmp_path: Path) -> None:
+    assert problems(f"[project]\n[tool.{name}]\ntests = true\n", tmp_path, "pyproject.toml") == [
+        (2, 7, f"unknown table [tool.{name}]; did you mean [tool.keel-lint]?")
+    ]
+    write(tmp_path / "pyproject.toml", "[tool.keel]\ntests = 1\n")
+    assert SettingsFinder().for_file(tmp_path / "a.py").file is None
+
+
 def test_a_prefix_that_matches_no_rule_is_an_error(tmp_path: Path) -> None:
     found = problems("per-file-ignores = {'a/*' = ['KEL9']}\nfixable = ['KE']\n", tmp_path)
-    assert found[0] == (1, 30, "`KEL9` in `per-file-ignores.a/*` matches no rule; did you mean `KEL201`?")
+    assert found[0] == (1, 30, "`KEL9` in `per-file-ignores.a/*` matches no rule; `keel-lint rule` lists them")
     assert found[1][:2] == (2, 12)
 
 

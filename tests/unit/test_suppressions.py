@@ -375,8 +375,8 @@ def test_a_problem_can_be_suppressed_by_its_code() -> None:
 @pytest.mark.parametrize(
     ("comment", "expected"),
     [
-        ("# noqa: KEL199", [("KEL005", "KEL199", "no rule has the code `KEL199`; did you mean `KEL102`?")]),
-        ("# noqa: KEL7", [("KEL005", "KEL7", "no rule has the code `KEL7`; did you mean `KEL201`?")]),
+        ("# noqa: KEL199", [("KEL005", "KEL199", "no rule has the code `KEL199`")]),
+        ("# noqa: KEL7", [("KEL005", "KEL7", "no rule has the code `KEL7`")]),
         ("# noqa: kel101", [("KEL005", "kel101", "no rule has the code `kel101`; did you mean `KEL101`?")]),
         ("# noqa: delay-in-atomic", [("KEL005", "# noqa: delay-in-atomic", BLANKET)]),
         ("# noqa : KEL101", [("KEL005", "# noqa : KEL101", BLANKET)]),
@@ -389,6 +389,12 @@ def test_a_problem_can_be_suppressed_by_its_code() -> None:
             "# keel: ingore KEL101 -- why",
             [("KEL005", "# keel: ingore KEL101 -- why", "`keel: ingore` means nothing; did you mean `ignore`?")],
         ),
+        ("# keel: noqa KEL101", [("KEL005", "# keel: noqa KEL101", "`keel: noqa` means nothing; did you mean `ignore`?")]),
+        (
+            "# keel-lint: ignore[KEL101] why",
+            [("KEL005", "# keel-lint: ignore[KEL101] why", "`keel-lint:` means nothing; write `keel: ignore`")],
+        ),
+        ("# keel-lint: is a linter", []),
         (
             "# keel: ignore KEL101 -- why until 2020-01-01",
             [
@@ -453,9 +459,9 @@ def test_a_reason_is_asked_for(comment: str, missing: bool) -> None:
         ("a()  # note\n", [1], "a()  # note  # noqa: KEL101 -- why\n"),
         ("a('#')\n", [1], "a('#')  # noqa: KEL101 -- why\n"),
         ("a()  # noqa: F401 -- old\n", [1], "a()  # noqa: F401, KEL101 -- old\n"),
-        ("a()  # noqa:F401,E501\n", [1], "a()  # noqa:F401,E501, KEL101\n"),
+        ("a()  # noqa:F401,E501\n", [1], "a()  # noqa:F401,E501, KEL101 -- why\n"),
         ("a()  # noqa: F401 # note\r\n", [1], "a()  # noqa: F401, KEL101 # note\r\n"),
-        ("a()  # noqa: kel101\n", [1], "a()  # noqa: kel101, KEL101\n"),
+        ("a()  # noqa: kel101\n", [1], "a()  # noqa: kel101, KEL101 -- why\n"),
         ("a()  # noqa: KEL1\n", [1], "a()  # noqa: KEL1\n"),
         ("a()  # noqa\n", [1], "a()  # noqa\n"),
         ("a()  # keel: ignore KEL102 -- x\n", [1], "a()  # keel: ignore KEL102 -- x  # noqa: KEL101 -- why\n"),

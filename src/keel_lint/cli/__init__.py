@@ -23,6 +23,7 @@ COMMANDS = {
     "why": "Say why a line is flagged, or is not.",
 }
 INTERRUPTED = 130
+_WITHOUT_COMMAND = frozenset({"-h", "--help", "-V", "--version"})
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,15 +55,28 @@ def _crashed(error: Exception, *, verbose: bool | None) -> int:
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The arguments of `argv`. Raises `SystemExit` with status 2 and a line on stderr where they make no sense."""
+    if argv and argv[0] == "help":
+        argv = [*argv[1:], "--help"]
     chosen = next((word for word in argv if not word.startswith("-")), "")
-    parser = _parser(chosen)
-    if chosen and chosen not in COMMANDS and Path(chosen).exists():
-        parser.error(f"no such command: {chosen}; did you mean `keel-lint check {chosen}`?")
-    arguments = parser.parse_args(_with_optional_values(argv))
-    if arguments.command is None:
+    parser, command = _parsers(chosen)
+    if argv and argv[0].startswith("-") and argv[0] not in _WITHOUT_COMMAND:
+        parser.error(f"options stand behind a command: `keel-lint check {argv[0]}`")
+    if chosen and command is None:
+        parser.error(f"no such command: {chosen}{_meant(chosen)}")
+    arguments, unknown = parser.parse_known_args(_with_optional_values(argv))
+    if command is None:
         parser.print_help(sys.stderr)
         parser.exit(2)
+    if unknown:
+        command.refuse(unknown[0])
     return arguments
+
+
+def _meant(chosen: str) -> str:
+    """What someone may have meant by a command that there is not."""
+    from keel_lint.settings import nearest
+
+    return f"; did you mean `keel-lint check {chosen}`?" if Path(chosen).exists() else nearest(chosen, COMMANDS)
 
 
 def _with_optional_values(argv: Sequence[str]) -> list[str]:
@@ -71,19 +85,31 @@ def _with_optional_values(argv: Sequence[str]) -> list[str]:
     return ["--add-noqa=" if word == "--add-noqa" else word for word in options] + list(argv[len(options) :])
 
 
-def _parser(chosen: str) -> argparse.ArgumentParser:
+def _parsers(chosen: str) -> tuple[_Parser, _Parser | None]:
+    """The parser of the whole line, and that of the command `chosen`, which is the only one to have its arguments."""
     description = "Find what will go wrong in Celery and Temporal code before it runs."
     parser = _Parser(prog="keel-lint", description=description, formatter_class=_Help, allow_abbrev=False)
-    parser.add_argument("--version", action="version", version=f"keel-lint {__version__}")
+    parser.add_argument("-V", "--version", action="version", version=f"keel-lint {__version__}")
     commands = parser.add_subparsers(dest="command", title="commands", metavar="<command>", parser_class=_Parser)
-    for name, text in COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=text, formatter_class=_Help, allow_abbrev=False)
-        if name == chosen:
-            import_module(f"{__name__}.{name}").configure(command)
-    return parser
+    made = {
+        name: commands.add_parser(name, help=text, description=text, formatter_class=_Help, allow_abbrev=False)
+        for name, text in COMMANDS.items()
+    }
+    if chosen in made:
+        import_module(f"{__name__}.{chosen}").configure(made[chosen])
+    return parser, made.get(chosen)
 
 
 class _Parser(argparse.ArgumentParser):
+    def refuse(self, word: str) -> NoReturn:
+        """Say that `word` is no argument of this command, and which of its options it is like."""
+        from keel_lint.settings import nearest
+
+        if not word.startswith("-"):
+            self.error(f"one argument too many: {word}")
+        option = word.partition("=")[0]
+        self.error(f"no such option: {option}{nearest(option, self._option_string_actions)}")
+
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {message}\n\nTry `{self.prog} --help`.\n")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,25 +33,31 @@ def fix(session: Session) -> int:
     for path, reason in done.errors.items():
         session.fail(f"{path}: {reason}")
     if session.arguments.diff:
-        return _show_difference(session, done)
+        return _show_difference(session, done, _more(session, done, passed))
     fixed = _write_stdin(session, done) if session.stdin else _write_files(session, done)
     if session.arguments.fix_only:
-        session.console.note(f"Fixed {counted(_total(fixed), 'error')}.")
+        session.console.note(f"Fixed {counted(_total(fixed), 'error')}{_more(session, done, passed)}.")
     else:
         _report(session, outcomes[-1], done, fixed)
     return _status(session, done, fixed)
 
 
-def _show_difference(session: Session, done: FixOutcome) -> int:
+def _show_difference(session: Session, done: FixOutcome, more: str) -> int:
     nameless = bool(session.stdin) and session.arguments.stdin_filename is None
     diffs = [
         fixes.unified_diff("" if nameless else _shown(session, path), done.before[path], done.after[path])
         for path in sorted(done.after)
     ]
     session.console.findings("".join(diffs))
-    if diffs:
-        session.console.note(f"Would fix {counted(_total(done.counts), 'error')}.")
+    if diffs or more:
+        session.console.note(f"Would fix {counted(_total(done.counts), 'error')}{more}.")
     return session.status(done.remaining, found=bool(done.after))
+
+
+def _more(session: Session, done: FixOutcome, passed: Container[str]) -> str:
+    """How many more unsafe fixes would mend in the files that were `passed`, where these were not asked for."""
+    unsafe = [one for one in done.remaining if one.fix and one.fix.applicability == "unsafe" and one.path in passed]
+    return f" ({len(unsafe)} more with `--unsafe-fixes`)" if unsafe and not session.settings.unsafe_fixes else ""
 
 
 def _write_stdin(session: Session, done: FixOutcome) -> FixCounts:

@@ -122,7 +122,7 @@ class Progress:
 def write(content: str | bytes) -> None:
     """Write to stdout; a reader that has left (`| head`) is no error, the exit status still tells.
 
-    Text that the terminal cannot show is escaped; to a pipe or a file it goes as UTF-8.
+    Text that the terminal cannot show is escaped; to a pipe or a file it goes as UTF-8. Raises `CommandError` for a full disk.
     """
     try:
         if isinstance(content, bytes):
@@ -135,6 +135,9 @@ def write(content: str | bytes) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         drop_stdout()
+    except OSError as error:
+        drop_stdout()
+        raise CommandError(f"standard output cannot be written: {error.strerror or error}") from error
 
 
 def drop_stdout() -> None:

@@ -56,7 +56,7 @@ def _add_fixing(group: argparse._ArgumentGroup) -> None:
 def _add_rules(group: argparse._ArgumentGroup) -> None:
     codes = partial(group.add_argument, type=words, action="extend", metavar="CODES")
     patterns = partial(group.add_argument, type=_pairs, action="extend", metavar="PATTERN:CODE,...")
-    codes("--select", help="the rules to run: codes, their beginnings or names, or ALL")
+    codes("--select", type=_some_words, help="the rules to run: codes, their beginnings or names, or ALL")
     codes("--ignore", help="rules not to run")
     codes("--extend-select", help="more rules to run")
     patterns("--per-file-ignores", help="rules not to run on some files")
@@ -115,6 +115,14 @@ def add_configuration(group: argparse._ActionsContainer) -> None:
 def words(text: str) -> list[str]:
     """The words of a list with commas."""
     return [word for word in (word.strip() for word in text.split(",")) if word]
+
+
+def _some_words(text: str) -> list[str]:
+    """The words of a list; an empty one, of a variable that is not set, would select no rule and find nothing."""
+    found = words(text)
+    if not found:
+        raise argparse.ArgumentTypeError("no rule is named")
+    return found
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:

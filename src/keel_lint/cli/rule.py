@@ -10,41 +10,60 @@ from keel_lint.rule import Registry
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from keel_lint.rule import RuleInfo
+
+_FIXES = {"safe": "safe fix", "unsafe": "unsafe fix"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Give `parser` the arguments of this command."""
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("rule", nargs="?", metavar="CODE", help="the rule's code or name: KEL101, delay-in-atomic")
-    which.add_argument("--all", action="store_true", help="all rules")
+    which = parser.add_mutually_exclusive_group()
+    text = "a code or a name (KEL101, delay-in-atomic); the beginning of codes (KEL1) lists them, and so does none at all"
+    which.add_argument("rule", nargs="?", default="", metavar="CODE", help=text)
+    which.add_argument("--all", action="store_true", help="all that there is on all rules")
     parser.add_argument("--output-format", choices=("text", "json"), default="text", help="default: text")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show one rule or all; returns the exit status: 0, or 2 for an unknown rule and for rules that cannot be read."""
-    from keel_lint.cli.console import write
+    """Show one rule, a list or all; returns the exit status: 0, or 2 for an unknown rule and for rules that cannot be read."""
+    from keel_lint.cli.console import CommandError, write
 
     registry = Registry.installed()
     for pack in registry.broken:
         print(f"error: rule pack {pack.name} could not be read: {pack.reason}", file=sys.stderr)
-    if args.all:
-        write(_all(list(registry.rules.values()), args.output_format))
-        return 2 if registry.broken else 0
-    info = registry.find(args.rule)
-    if info is None:
-        print(f"error: {_unknown(args.rule, registry)}", file=sys.stderr)
+    try:
+        write(_answer(args, registry))
+    except CommandError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 2
-    write(_json(as_object(info)) if args.output_format == "json" else pages.page(info))
-    return 0
+    return 2 if registry.broken else 0
 
 
-def _all(rules: Sequence[RuleInfo], output_format: str) -> str:
-    if output_format == "json":
-        return _json([as_object(info) for info in rules])
-    return "\n".join(map(pages.page, rules))
+def _answer(args: argparse.Namespace, registry: Registry) -> str:
+    """The text for what was asked. Raises `CommandError` where no rule is called so."""
+    from keel_lint.cli.console import CommandError
+
+    as_json = args.output_format == "json"
+    if args.all:
+        return _list(registry.rules.values(), as_json, "\n".join(map(pages.page, registry.rules.values())))
+    info = registry.find(args.rule)
+    if info:
+        return _json(as_object(info)) if as_json else pages.brief(info)
+    listed = [one for code, one in registry.rules.items() if code.startswith(args.rule.upper())]
+    if not listed:
+        raise CommandError(_unknown(args.rule, registry))
+    return _list(listed, as_json, "".join(map(_line_of, listed)))
+
+
+def _list(rules: Iterable[RuleInfo], as_json: bool, text: str) -> str:
+    return _json([as_object(info) for info in rules]) if as_json else text
+
+
+def _line_of(info: RuleInfo) -> str:
+    """A rule in a list: code, name, whether there is a fix, and what goes wrong."""
+    return f"{info.code}  {info.slug:<36}  {_FIXES.get(info.fix or '', ''):<10}  {info.title}\n"
 
 
 def _json(value: object) -> str:
@@ -54,14 +73,9 @@ def _json(value: object) -> str:
 
 
 def _unknown(word: str, registry: Registry) -> str:
-    from difflib import get_close_matches
+    from keel_lint.settings import nearest
 
-    near = [
-        *get_close_matches(word.upper(), registry.rules, n=1, cutoff=0.6),
-        *get_close_matches(word.lower(), registry.by_slug, n=1, cutoff=0.6),
-    ]
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"no such rule: {word}{hint}"
+    return f"no such rule: {word}{nearest(word, [*registry.rules, *registry.by_slug]) or '; `keel-lint rule` lists them'}"
 
 
 def as_object(info: RuleInfo) -> dict[str, Any]:

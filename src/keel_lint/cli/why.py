@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from keel_lint.explaining import Explanation, Suppressed
     from keel_lint.runner import Linter
+    from keel_lint.settings import Settings
 
 EPILOG = """\
 exit statuses:
@@ -83,7 +84,7 @@ def _explain(arguments: argparse.Namespace, console: Console) -> int:
         made = linter.explain(*place)
     except (OSError, SourceError, ValueError) as error:
         raise CommandError(f"{place.path}: {error}") from error
-    report = _report(made, linter, console)
+    report = _report(made, linter, console, finder.for_file(place.path.absolute()))
     console.findings(_json(made, report) if arguments.form == "json" else "\n".join(_text(made, report)) + "\n")
     if registry.broken:
         return FAILED
@@ -97,14 +98,14 @@ def _place(text: str) -> Place:
     return Place(Path(found[1]), int(found[2]), int(found[3]) if found[3] else None)
 
 
-def _report(made: Explanation, linter: Linter, console: Console) -> Report:
+def _report(made: Explanation, linter: Linter, console: Console, settings: Settings) -> Report:
     return Report(
         made.findings,
         linter.root,
         Path.cwd(),
         linter.source,
         linter.registry,
-        unsafe_fixes=True,
+        unsafe_fixes=settings.unsafe_fixes,
         color=console.colour(),
         width=console.width,
     )
@@ -143,11 +144,12 @@ def _options(made: Explanation, report: Report) -> Iterator[str]:
 def _findings(made: Explanation, report: Report) -> Iterator[str]:
     from keel_lint.report.full import lines
 
-    for finding in made.findings:
+    for number, finding in enumerate(made.findings):
+        if number:
+            yield ""
         yield from lines(report, finding)
         hops = " or on the line of a hop" if finding.hops else ""
-        yield f"to accept it, write `# keel: ignore {finding.code} -- reason` on line {finding.noqa_row}{hops}"
-        yield ""
+        yield f"to accept it, write `# noqa: {finding.code} -- reason` on line {finding.noqa_row}{hops}"
 
 
 def _line(report: Report, finding: Any) -> str:

@@ -8,6 +8,7 @@ about first, and every answer is remembered with all that it was read from.
 from __future__ import annotations
 
 import heapq
+import re
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from keel_lint.flow.calls import Edge
     from keel_lint.flow.classes import Place
     from keel_lint.project import Project
+
+_BREAK_IN_BRACKETS = re.compile(r"(?<=[(\[{])\s*\n\s*|,?\s*\n\s*(?=[)\]}])")
 
 
 class AnyEffect(Protocol):
@@ -98,7 +101,7 @@ class Reaching(ABC, Generic[E]):
     def spelling(self, effect: E) -> str:
         """How an effect is written in its file, in one short line."""
         text = self._project.source(effect.path).text[effect.start : effect.end].decode("utf-8", "replace")
-        line = " ".join(text.split())
+        line = " ".join(_BREAK_IN_BRACKETS.sub("", text).split())
         return line if len(line) <= 60 else f"{line[:57]}..."
 
     # -- all together -----------------------------------------------------------------------------------------------------

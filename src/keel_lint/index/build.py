@@ -30,7 +30,7 @@ LOCAL_LIMIT = 300
 DEEP = 100
 LONGEST_NAME = 200
 _QUOTES = frozenset(b"\"'")
-_DIRECTIVES = (b"noqa", b"keel:", b"ruff:")
+_DIRECTIVES = (b"noqa", b"keel:", b"keel-lint:", b"ruff:")
 _PATTERNS = frozenset({
     "pattern_list", "tuple_pattern", "list_pattern", "list_splat_pattern", "as_pattern_target", "parenthesized_expression",
     # What stands behind `as` is parsed as an expression.

@@ -2,9 +2,9 @@
 
 ## What it does
 Looks for suppression comments that cannot do what they say: a code with the letters of an installed rule pack that no rule has,
-a slug in a `# keel:` comment that no rule has, a `# keel:` comment whose verb is misspelt or that names no rule, a slug in a
-`noqa` comment (which makes it a blanket), and a code in lower case in a `noqa` comment (which flake8 does not heed). The
-nearest rule is offered.
+a slug in a `# keel:` comment that no rule has, a `# keel:` comment whose verb is misspelt or that names no rule, a comment that
+begins with `# keel-lint:`, a slug in a `noqa` comment (which makes it a blanket), and a code in lower case in a `noqa` comment
+(which flake8 does not heed). The nearest rule is offered where the code looks like a slip of the hand.
 
 ## Why is this bad?
 The comment looks as if it suppressed something, and does not, or suppresses far more than it says.

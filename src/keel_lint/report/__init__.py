@@ -118,10 +118,11 @@ def one_line(finding: Finding) -> str:
 def notes(report: Report) -> list[str]:
     """What standard error should say of a run besides its findings."""
     counts = report.counts
+    leads = "it leads" if counts.unresolved_calls == 1 else "they lead"
     lines = (
         (counts.test_files, "{} left out; `--tests` checks test code too.", "test file"),
         (counts.template_files, "{} left out: templates are not Python yet.", "template file"),
-        (counts.unresolved_calls, f"{{}} could not be resolved; what they lead to was not checked{_first(report)}.", "call"),
+        (counts.unresolved_calls, f"{{}} could not be resolved; what {leads} to was not checked{_first(report)}.", "call"),
     )
     return [text.format(counted(number, noun)) for number, text, noun in lines if number]
 

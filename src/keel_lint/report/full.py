@@ -29,7 +29,7 @@ def lines(report: Report, finding: Finding) -> Iterator[str]:
     """One finding: its message, its place, its path hop by hop, its fix and the page of its rule."""
     ink = Ink(report.color)
     main = _frame(report, finding.path, finding.span)
-    hops = [(hop, _frame(report, hop.path, hop.span, context=0)) for hop in finding.hops]
+    hops = [(hop, _frame_of_hop(report, finding, hop)) for hop in finding.hops]
     digits = max((part.digits for part in (main, *(shown for _, shown in hops)) if part), default=0)
     yield f"{ink.code(finding.code)}{star(report, finding)} {ink.bold(' '.join(finding.message.splitlines()))}"
     yield from _place(report, finding.path, finding.span, main, digits)
@@ -76,6 +76,12 @@ def _fix(report: Report, finding: Finding, fix: Fix) -> Iterator[str]:
 def _frame(report: Report, path: str, span: Span, context: int = 2) -> Frame | None:
     source = _source(report, path)
     return frame(source, span, context) if source else None
+
+
+def _frame_of_hop(report: Report, finding: Finding, hop: Hop) -> Frame | None:
+    """The hop's line; nothing where the finding itself stands there, and has just been shown."""
+    shown = (hop.path, hop.span) == (finding.path, finding.span)
+    return None if shown else _frame(report, hop.path, hop.span, context=0)
 
 
 def _source(report: Report, path: str) -> Source | None:
