@@ -208,11 +208,9 @@ class LateBindingOnCommit(Rule):
     def visit_Call(self, node: cst.Call) -> None:
         """Judge a call that may be `on_commit`."""
         callback = first(node, "func")
-        if callback is None or self.definition.called(node) != ON_COMMIT:
-            return
-        loop = self._loop(node)
-        function = self._function(callback)
-        if loop is None or function is None:
+        function = self._function(callback) if callback is not None else None
+        loop = self._loop(node) if function is not None else None
+        if function is None or loop is None or self.definition.called(node) != ON_COMMIT:
             return
         names = [name for name in dict.fromkeys(self._free(function)) if self._is_rebound(name, loop, function)]
         late = list(dict.fromkeys(name.value for name in names))
