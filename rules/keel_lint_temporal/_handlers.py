@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import libcst as cst
 
 from keel_lint.definition import children, descendants, dotted
-from keel_lint.jobs.temporal import ACTIVITY, WORKFLOW
+from keel_lint.jobs.temporal import ACTIVITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -92,8 +92,10 @@ class Methods:
         name = self.definition.name(expression) or ""
         if name == f"{ACTIVITY}.defn":
             return "activity"
-        kind = name.removeprefix(f"{WORKFLOW}.")
-        return kind if kind != name and kind in KINDS else ""
+        if not name:
+            return ""
+        kind = self.definition.jobs.temporal.applied(self.definition.path, written, self.definition.scope(expression))
+        return kind if kind in KINDS else ""
 
     def of(self, *kinds: str) -> list[Method]:
         """The methods of these kinds."""

@@ -136,6 +136,35 @@ class Order(Base):
         return "new"
 ```
 
+### A decorator of the project that applies `workflow.run`
+
+```python title="shop/tracing.py"
+from functools import wraps
+
+from temporalio import workflow
+
+
+def traced_run(function):
+    @workflow.run
+    @wraps(function)
+    async def wrapper(*arguments):
+        workflow.logger.info("started")
+        return await function(*arguments)
+
+    return wrapper
+```
+```python title="shop/workflows.py"
+from temporalio import workflow
+
+from shop.tracing import traced_run
+
+
+@workflow.defn
+class Order:
+    @traced_run
+    async def run(self, order_id: str) -> None: ...
+```
+
 ### A base that is not known here
 
 ```python

@@ -35,6 +35,7 @@ _LOG_RECORDS = frozenset({"record", "event_dict"})
 _LOG_CLASSES = ("Filter", "Handler", "Adapter", "Formatter")
 LOGGING_LIBRARIES = frozenset({"logging", "loguru", "structlog"})
 _PROSE = re.compile(rb"(\"\"\"|''')(?:\\.|[^\\])*?\1|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|#[^\n]*", re.DOTALL)
+_ON_METHODS = frozenset(f"{WORKFLOW}.{name}" for name in ("init", "query", "run", "signal", "update"))
 _SETS_TIMEOUT = re.compile(rb"(?:start|schedule)_to_close_timeout\s*=(?!=)")
 
 
@@ -314,13 +315,34 @@ class Temporal:
     def handler(self, path: str, definition: Definition) -> str | None:
         """`run`, `signal`, `query`, `update` or `init` for a method that the engine calls."""
         for decorator in definition.decorators:
-            name = self._project.resolve(path, decorator.callee, definition.parent).name if decorator.callee else ""
-            kind = name.removeprefix(f"{WORKFLOW}.") if name.startswith(f"{WORKFLOW}.") else ""
+            kind = self.applied(path, decorator.callee, definition.parent) if decorator.callee else ""
             if kind in {"run", "signal", "query", "update", "init"}:
                 return kind
             if decorator.callee.endswith(".validator"):
                 return "validator"
         return None
+
+    def applied(self, path: str, callee: str, scope: int) -> str:
+        """The decorator of the SDK, without its module, that a decorator is; one of the project's own is the one it applies."""
+        symbol = self._project.resolve(path, callee, scope)
+        if symbol.name.startswith(f"{WORKFLOW}."):
+            return symbol.name.removeprefix(f"{WORKFLOW}.")
+        if symbol.state != "internal" or symbol.definition < 0:
+            return ""
+        key = ("applied decorator", symbol.path, symbol.definition)
+        return self._project.memo(key, lambda: self._applied_in(symbol.path, symbol.definition), "")
+
+    def _applied_in(self, path: str, position: int) -> str:
+        """The decorator of methods that a function of the project applies to what it is given, or to its own wrapper."""
+        facts = self._project.facts(path)
+        maker = facts.definitions[position]
+        if maker.kind != "function":
+            return ""
+        inner = (one for one in facts.definitions if maker.body_start <= one.start < maker.end)
+        written = [(decorator.callee, one.parent) for one in inner for decorator in one.decorators]
+        written += [(call.callee, call.scope) for call in facts.calls if maker.body_start <= call.start < maker.end]
+        names = (self._project.resolve(path, callee, scope).name for callee, scope in written if callee)
+        return next((name.removeprefix(f"{WORKFLOW}.") for name in names if name in _ON_METHODS), "")
 
     def _has_decorator(self, path: str, definition: Definition, name: str) -> bool:
         return any(
