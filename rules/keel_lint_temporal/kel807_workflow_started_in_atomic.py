@@ -106,6 +106,24 @@ async def place_order(session: AsyncSession, client: Client, cart):
     await client.start_workflow(OrderWorkflow.run, order.id, id=f"order-{order.id}", task_queue="orders")
 ```
 
+### A method of that name that starts no workflow of Temporal
+```python title="shop/automation.py"
+from django.db import transaction
+
+from shop.models import Run
+
+
+class AutomationHandler:
+    def start_workflow(self, automation):
+        Run.objects.create(automation=automation)
+
+
+@transaction.atomic
+def toggle(automation):
+    automation.save()
+    AutomationHandler().start_workflow(automation)
+```
+
 ### A child workflow
 ```python
 from temporalio import workflow
@@ -207,10 +225,20 @@ def _started(glance: Glance, call: Call) -> bool:
     """Whether a call starts a workflow: on a client, or as `async_to_sync(client.start_workflow)(...)`."""
     owner, _, name = call.callee.rpartition(".")
     if name in _STARTS and owner:
-        return not glance.project.resolve(glance.path, owner, call.scope).name.startswith("temporalio.workflow")
+        symbol = glance.project.resolve(glance.path, owner, call.scope)
+        return not symbol.name.startswith("temporalio.workflow") and not _is_of_project(glance, call, owner, name)
     if not call.callee.endswith("()"):
         return False
     inner = next((one for one in glance.calls if one.start == call.start and one.end < call.end and one.arguments), None)
     if inner is None or glance.project.resolve(glance.path, inner.callee, call.scope).name != _ASYNC_TO_SYNC:
         return False
     return inner.arguments[0].text.rpartition(".")[2] in _STARTS
+
+
+def _is_of_project(glance: Glance, call: Call, owner: str, name: str) -> bool:
+    """Whether the project itself defines what is called: if that starts a workflow, it does so in its own body."""
+    symbol = glance.project.resolve(glance.path, call.callee, call.scope)
+    if symbol.state == "internal" and symbol.definition >= 0:
+        return True
+    instance = glance.flow.calls.classes.of(glance.path, owner, call.scope)
+    return instance is not None and glance.project.method(*instance.place, name) is not None
