@@ -217,6 +217,46 @@ def add_product(name):
     return Product.objects.get_or_create(name=name)
 ```
 
+### What only runs for an update of certain fields
+A row that is created is saved without `update_fields`.
+```python title="shop/models.py"
+from django.db import models
+
+
+class Product(models.Model):
+    name = models.CharField(max_length=80)
+    text = models.TextField()
+```
+```python title="shop/signals.py"
+from celery import shared_task
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+
+from shop.models import Product
+
+
+@shared_task
+def index_product(product_id):
+    print(product_id)
+
+
+@receiver(post_save, sender=Product)
+def text_changed(sender, instance, update_fields=None, **kwargs):
+    if update_fields is not None and "text" in update_fields:
+        index_product.delay(instance.pk)
+
+
+@receiver(post_save, sender=Product)
+def name_changed(sender, instance, created, update_fields=None, **kwargs):
+    if not update_fields or "name" not in update_fields:
+        return
+    index_product.delay(instance.pk)
+
+
+def add_product(name):
+    return Product.objects.get_or_create(name=name)
+```
+
 ### A signal of something else
 ```python
 from celery import shared_task

@@ -26,6 +26,8 @@ _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _UNKNOWN = object()
 _GIVEN_BY_DJANGO = frozenset({"force_insert", "force_update", "update_fields", "using"})
 """What Django itself passes to the `save` of a model (`django/db/models/query.py`, `create`)."""
+_GIVEN_TO_RECEIVERS: Known = {"created": True, "update_fields": None}
+"""What a receiver is given where a row is created: there are no `update_fields` then."""
 
 
 class Branches:
@@ -41,7 +43,7 @@ class Branches:
         if edge.fires and target.name == "save":
             return _defaults(target.parameters, given=_GIVEN_BY_DJANGO)
         if edge.how != "call" or edge.fires:
-            return {"created": True} if edge.fires == "created" else {}
+            return dict(_GIVEN_TO_RECEIVERS) if edge.fires == "created" else {}
         call = parsed(self._project.source(edge.path).text[edge.start : edge.end].decode("utf-8", "replace"))
         if not isinstance(call, ast.Call):
             return {}
