@@ -23,6 +23,20 @@ def sync_user(user_id):
     requests.post("https://crm.example/users", json={"id": user_id}, timeout=10)
 ```
 
+### The same arguments again
+```python
+import requests
+from celery import shared_task
+
+
+@shared_task(bind=True, max_retries=5)
+def sync_user(self, user_id):
+    try:
+        requests.post("https://crm.example/users", json={"id": user_id}, timeout=10)
+    except requests.RequestException as error:
+        raise self.retry(args=[user_id], exc=error, countdown=5)  # KEL203
+```
+
 ### A short fixed `countdown`
 ```python
 import requests
@@ -123,6 +137,48 @@ def publish_export(self, export_id):
     publish(export_id)
 ```
 
+### Options from a dict, for a row that is not there yet
+```python
+from celery import shared_task
+from opensearchpy.exceptions import NotFoundError
+
+from shop.search import update
+
+PARTIAL_UPDATE = {"autoretry_for": (NotFoundError,), "retry_kwargs": {"max_retries": 5}, "default_retry_delay": 2}
+
+
+@shared_task(**PARTIAL_UPDATE)
+def update_product(product_id):
+    update(product_id)
+```
+
+### What is left over, and a race with another task
+The second message is not the first one again, and no service is down where two tasks write the same row.
+```python
+from celery import shared_task
+from django.db import IntegrityError
+
+from shop.models import Document, Order
+
+
+@shared_task(bind=True)
+def export_orders(self, order_ids):
+    for position, order_id in enumerate(order_ids):
+        try:
+            Order.objects.get(pk=order_id).export()
+        except ValueError as error:
+            remaining = order_ids[position + 1 :]
+            raise self.retry(exc=error, countdown=2, args=(remaining,))
+
+
+@shared_task(bind=True)
+def add_document(self, order_id):
+    try:
+        Document.objects.create(order_id=order_id)
+    except IntegrityError as error:
+        raise self.retry(exc=error)
+```
+
 ## Fix safety
 Unsafe: it changes when the task runs again. `retry_backoff` begins with the delay that the task had, or with a minute; its
 jitter makes each delay a random one below that, and it stops growing at ten minutes (`retry_backoff_max`). A `countdown`
@@ -131,7 +187,8 @@ becomes its value times `2**self.request.retries`, without jitter.
 ## Known missed alarms
 A fixed delay of a minute or more that is written down (`countdown=60`, `default_retry_delay=300`) is taken for a decision,
 and so is a `countdown` that is no constant. `self.retry()` outside an `except` without `exc=` is taken for polling, and so is
-waiting for a lock or for a row (`except DoesNotExist`), or for the task's own time limit. Tasks with a single retry are left
+waiting for a lock or for a row (`except DoesNotExist`), for another task that writes the same row (`except IntegrityError`), or
+for the task's own time limit, and a retry with `args` that the task made itself. Tasks with a single retry are left
 alone, and so are those that keep up the default delay for an hour (`max_retries=20`). `retry_backoff` has no effect on
 `self.retry()`; a task that has both is left to the rule for options that do nothing.
 
@@ -171,6 +228,8 @@ _WAITING_FOR = re.compile(
     r"DoesNotExist|NotFound|NoResultFound|Lock|NotReady|NotYet|Throttl|RateLimit|TooMany|Pending", re.IGNORECASE
 )
 _OWN_LIMIT = re.compile(r"TimeLimitExceeded")
+_RACE = re.compile(r"IntegrityError|UniqueViolation|DeadlockDetected|SerializationFailure")
+_OWN_AFFAIRS = (_WAITING_FOR, _OWN_LIMIT, _RACE)
 _WAITS = re.compile(r"nowait=True|\.acquire\(|\block", re.IGNORECASE)
 _FAILED = re.compile(r"status_code|\.ok\b|is_error|is_server_error|is_success|error", re.IGNORECASE)
 _NO_EXCEPTIONS: tuple[object, ...] = ((), [], None, False)
@@ -235,6 +294,8 @@ class MissingBackoff(Rule):
             return
         given = {argument.keyword.value: argument for argument in node.args if argument.keyword is not None}
         if any(argument.star for argument in node.args) or "eta" in given or self._is_single_call(given.get("max_retries")):
+            return
+        if self._goes_on(node, given):
             return
         delay = self._retry_delay(task, given.get("countdown"))
         if delay is None or self._outlasts(delay):
@@ -318,9 +379,26 @@ class MissingBackoff(Rule):
         test = self.definition.nearest(node, cst.If)
         return test is not None and _FAILED.search(self.definition.code(test.test)) is not None
 
+    def _goes_on(self, node: cst.Call, given: dict[str, cst.Arg]) -> bool:
+        """Whether the next run is given what this one has left over, and not the same message again."""
+        function = self.definition.nearest(node, cst.FunctionDef)
+        parameters = self.definition.find_all(cst.Param, function.params) if isinstance(function, cst.FunctionDef) else ()
+        same = {"self", *(parameter.name.value for parameter in parameters)}
+        handed = (given[name].value for name in ("args", "kwargs") if name in given)
+        names = (name for value in handed for name in self.definition.find_all(cst.Name, value) if self._is_read(name))
+        return any(name.value not in same and self.definition.name(name) is None for name in names)
+
+    def _is_read(self, name: cst.Name) -> bool:
+        """Whether a name stands for a value, and is no attribute and no keyword."""
+        above = self.definition.parent(name)
+        if isinstance(above, cst.Attribute):
+            return above.value is name
+        return not (isinstance(above, cst.Arg) and above.keyword is name)
+
     def _waits(self, handler: cst.ExceptHandler) -> bool:
-        """Whether what is caught says that something is not ready: a row, a lock."""
-        if handler.type is not None and _WAITING_FOR.search(self.definition.code(handler.type)):
+        """Whether what is caught says that something is not ready, a row or a lock, or that two got in each other's way."""
+        caught = self.definition.code(handler.type) if handler.type is not None else ""
+        if _WAITING_FOR.search(caught) or _is_own_affair(caught):
             return True
         tried = self.definition.nearest(handler, cst.Try)
         return tried is not None and _WAITS.search(self.definition.code(tried.body)) is not None
@@ -394,6 +472,8 @@ def _pace(delay: float) -> str:
 
 
 def _is_own_affair(exceptions: str) -> bool:
-    """Whether all exceptions, as source, say that something is not ready or that the task took too long: no service is down."""
+    """Whether all exceptions, as source, say that something is not ready, that the task took too long, or that another one
+    wrote the same row: no service is down.
+    """
     names = [name for name in exceptions.strip("()[] \n").split(",") if name.strip()]
-    return bool(names) and all(_WAITING_FOR.search(name) or _OWN_LIMIT.search(name) for name in names)
+    return bool(names) and all(any(known.search(name) for known in _OWN_AFFAIRS) for name in names)

@@ -29,13 +29,17 @@ Constant = Callable[[str, str, int], object]
 
 @dataclass(frozen=True)
 class Options:
-    """Options by name; a value that is no constant is `UNKNOWN`. `complete` says that there are no others."""
+    """Options by name, and the source of each; a value that is no constant is `UNKNOWN`. `complete` says that there are no
+    others.
+    """
 
     values: Mapping[str, object] = field(default_factory=dict)
     complete: bool = True
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def __or__(self, other: Options) -> Options:
-        return Options({**self.values, **other.values}, self.complete and other.complete)
+        complete = self.complete and other.complete
+        return Options({**self.values, **other.values}, complete, {**self.texts, **other.texts})
 
 
 UNREAD = Options(complete=False)
@@ -77,7 +81,7 @@ class OptionsReader:
             if key is None:
                 found |= self._node(path, value, scope, depth + 1)
             elif isinstance(key, ast.Constant) and isinstance(key.value, str):
-                found |= Options({key.value: self._value(path, value, scope)})
+                found |= self._option(path, key.value, value, scope)
             else:
                 found |= UNREAD
         return found
@@ -93,7 +97,7 @@ class OptionsReader:
             if keyword.arg is None:
                 found |= self._node(path, keyword.value, scope, depth + 1)
             else:
-                found |= Options({keyword.arg: self._value(path, keyword.value, scope)})
+                found |= self._option(path, keyword.arg, keyword.value, scope)
         return found
 
     def _makes_options(self, symbol: Symbol) -> bool:
@@ -121,8 +125,9 @@ class OptionsReader:
         changed = rf"\b{re.escape(name)}\s*(?:\[[^\]]*\]\s*=(?!=)|\|=|\.(?:update|setdefault|pop|popitem|clear)\b)"
         return re.search(changed.encode(), self._project.source(path).text) is not None
 
-    def _value(self, path: str, node: ast.expr, scope: int) -> object:
-        return fold(ast.unparse(node), lambda name: self._constant(path, name, scope))
+    def _option(self, path: str, name: str, node: ast.expr, scope: int) -> Options:
+        text = ast.unparse(node)
+        return Options({name: fold(text, lambda dotted: self._constant(path, dotted, scope))}, texts={name: text})
 
 
 def is_timeout(value: object) -> bool:

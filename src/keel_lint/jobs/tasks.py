@@ -161,7 +161,8 @@ class Tasks:
                 spread = self._spread.read(path, argument.text, scope)
                 opaque = opaque or not spread.complete
                 for name, value in spread.values.items():
-                    given[name] = Option(value, argument.text, "decorator", path, argument.start, argument.end)
+                    text = spread.texts.get(name, argument.text)
+                    given[name] = Option(value, text, "decorator", path, argument.start, argument.end)
             elif argument.keyword == "*":
                 opaque = True
             elif argument.keyword:
