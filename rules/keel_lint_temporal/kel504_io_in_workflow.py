@@ -90,6 +90,24 @@ class Import:
         return await workflow.execute_activity(read_head, name, start_to_close_timeout=timedelta(seconds=30))
 ```
 
+### Types of a client library
+
+```python
+from openai.types.responses import ResponseInputItemParam
+from temporalio import workflow
+
+
+def is_reasoning(item: ResponseInputItemParam) -> bool:
+    return item.get("type") == "reasoning"
+
+
+@workflow.defn
+class Agent:
+    @workflow.run
+    async def run(self, items: list[ResponseInputItemParam]) -> int:
+        return sum(is_reasoning(item) for item in items)
+```
+
 ### Paths and text that stay in memory
 
 ```python

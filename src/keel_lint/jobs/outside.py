@@ -49,7 +49,7 @@ _TALKS = _MAY_WAIT | _MAIL
 _SERVICES = re.compile(
     r"(?:aiohttp\.ClientSession|aioboto3|algoliasearch|anthropic|azure|boto|boto3|botocore|elasticsearch|github|gitlab"
     r"|google\.cloud|googleapiclient|hubspot|httpx|mailchimp_marketing|mailjet_rest|openai|opensearchpy|postmarker|pusher"
-    r"|sendgrid|shopify|slack_sdk|stripe|twilio\.rest)\.(?:[\w.]+\.)?(?P<last>\w+)\Z"
+    r"|sendgrid|shopify|slack_sdk|stripe|twilio\.rest)\.(?!_?types\.|errors?\.|exceptions\.)(?:[\w.]+\.)?(?P<last>\w+)\Z"
 )
 _CLIENT = re.compile(r"(?:Async)?(?:\w*Client|Session|OpenAI|Anthropic|Elasticsearch|OpenSearch|Github|Gitlab)\Z")
 WORDS = frozenset(
