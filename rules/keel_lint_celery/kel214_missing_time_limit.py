@@ -101,6 +101,20 @@ def resize(image_id):
     print(image_id)
 ```
 
+### A pool that knows no limits
+Celery ends tasks at a limit in the pools of processes and of gevent only; with others, timeouts are all that there is.
+```python
+from celery import Celery
+
+app = Celery("shop", broker="redis://localhost")
+app.conf.worker_pool = "solo"
+
+
+@app.task
+def resize(image_id):
+    print(image_id)
+```
+
 ### For one task
 ```python
 import requests
@@ -182,7 +196,7 @@ class MissingTimeLimit(Rule):
     def may_find(cls, glance: Glance) -> bool:
         """Whether the settings limit no task, and the definition makes an application or calls something."""
         settings = glance.jobs.settings
-        if settings.opaque or settings.get("task_time_limit") or settings.get("task_soft_time_limit"):
+        if settings.opaque or settings.get("task_time_limit") or settings.get("task_soft_time_limit") or not settings.can_limit:
             return False
         if any(_makes(app, glance.path, glance.fact) for app in settings.apps):
             return True

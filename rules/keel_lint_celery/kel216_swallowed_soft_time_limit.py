@@ -127,6 +127,28 @@ def sync_some(user_ids):
             break
 ```
 
+### A pool that has no soft limits
+Only processes can be interrupted. The pool of threads runs each task to its end.
+```python title="shop/settings.py"
+from celery import Celery
+
+app = Celery("shop")
+app.conf.worker_pool = "threads"
+```
+```python title="shop/tasks.py"
+from shop.crm import push
+from shop.settings import app
+
+
+@app.task(soft_time_limit=300)
+def sync_users(user_ids):
+    for user_id in user_ids:
+        try:
+            push(user_id)
+        except Exception:
+            print("no sync", user_id)
+```
+
 ### No soft limit
 ```python
 from celery import shared_task
@@ -192,6 +214,8 @@ class SwallowedSoftTimeLimit(Rule):
         """Whether the task has a soft limit, a loop and a handler."""
         text = glance.text
         if b"except" not in text or (b"for " not in text and b"while " not in text):
+            return False
+        if not glance.jobs.settings.can_limit_softly:
             return False
         task = glance.jobs.tasks.at(glance.path, glance.position)
         limit = glance.jobs.tasks.option(task, "soft_time_limit") if task is not None else None

@@ -53,6 +53,9 @@ _OLD_PREFIXES = ("celeryd_", "celerybeat_")
 _DICTS = frozenset({"CELERY", "CELERY_CONFIG", "CELERY_SETTINGS"})
 _DEPTH = 12
 
+_WITHOUT_LIMITS = ("eventlet", "solo", "threads")
+"""Pools that know no time limits; that of gevent has no soft one (`celery/concurrency/*.py`, 5.7)."""
+
 
 class Setting(msgspec.Struct, frozen=True, array_like=True):
     """One place where a setting gets a value; `value` is its source text."""
@@ -104,6 +107,16 @@ class CelerySettings(msgspec.Struct, frozen=True):
         if not values:
             return UNKNOWN if self.opaque else None
         return values[0] if all(value == values[0] for value in values) else UNKNOWN
+
+    @property
+    def can_limit(self) -> bool:
+        """Whether the workers' pool, as far as the settings name one, ends a task at its hard time limit."""
+        return self.value("worker_pool") not in _WITHOUT_LIMITS
+
+    @property
+    def can_limit_softly(self) -> bool:
+        """Whether the workers' pool, as far as the settings name one, raises SoftTimeLimitExceeded in a task."""
+        return self.can_limit and self.value("worker_pool") != "gevent"
 
 
 def read_settings(project: Project, paths: tuple[str, ...], modules: Callable[[], SettingsModules]) -> CelerySettings:
