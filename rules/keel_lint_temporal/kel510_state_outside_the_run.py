@@ -5,7 +5,7 @@
 Reports workflow code, and functions that it calls, that change a variable of a module or what such a variable holds
 (`global x`, `CACHE[key] = value`, `seen.add(name)`), where the module is passed through the sandbox or the workflow runs
 without it. What workflow code is: see KEL501. Left out are changes that the function does not read again, such as a counter
-for others, and those under an `if` that asks for the variable: they make what is missing, once.
+for others, and those under or behind an `if` that asks for the variable: they make what is missing, once.
 
 ## Why is this bad?
 
@@ -93,8 +93,13 @@ class Sum:
 ### Constants, and a value that is made once
 
 ```python title="shop/tables.py"
+import threading
+
 RATES = {"EUR": 100}
+_lock = threading.Lock()
 _table: dict[str, int] | None = None
+_names: list[str] | None = None
+_rates: dict[str, int] | None = None
 
 
 def table() -> dict[str, int]:
@@ -102,22 +107,41 @@ def table() -> dict[str, int]:
     if _table is None:
         _table = dict(RATES)
     return _table
+
+
+def names() -> list[str]:
+    global _names
+    if _names is not None:
+        return _names
+    _names = sorted(RATES)
+    return _names
+
+
+def rates() -> dict[str, int]:
+    global _rates
+    found = _rates
+    if found is not None:
+        return found
+    with _lock:
+        found = dict(RATES)
+        _rates = found
+    return found
 ```
 
 ```python title="shop/workflows.py"
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from shop.tables import RATES, table
+    from shop.tables import RATES, names, rates, table
 
 
 @workflow.defn
 class Price:
     @workflow.run
     async def run(self, currency: str) -> int:
-        rates = dict(RATES)
-        rates["USD"] = 90
-        return rates[currency] + table()[currency]
+        local = dict(RATES)
+        local["USD"] = 90
+        return local[currency] + table()[currency] + rates()[currency] + len(names())
 ```
 
 ### In the sandbox every run has its own copy

@@ -275,15 +275,46 @@ class _Walker:
             body.writes.append(Write(owner, node.start_byte, node.end_byte, rebinds=False, guarded=self.tests(node, owner)))
 
     def tests(self, node: Node, name: str) -> bool:
-        """Whether an `if` round a node, inside its function, speaks of a name: state that is made once, when it is missing."""
-        word = re.compile(rb"\b" + re.escape(name.encode()) + rb"\b")
-        above = node.parent
-        while above is not None and above.type not in _INNER:
-            condition = above.child_by_field_name("condition") if above.type in {"if_statement", "elif_clause"} else None
-            if condition is not None and word.search(self.text, condition.start_byte, condition.end_byte):
+        """Whether a node is reached only after a test of a name, inside its function: state that is made once, when it is
+        missing. The `if` stands round the node, or before it and leaves.
+        """
+        asked = re.compile(rb"\b(?:" + b"|".join(map(re.escape, self.copies(node, name))) + rb")\b")
+        below: Node | None = node
+        while below is not None and below.type not in _INNER:
+            if self.asks(below, asked) or self.asks_before(below, asked):
                 return True
-            above = above.parent
+            below = below.parent
         return False
+
+    def copies(self, node: Node, name: str) -> list[bytes]:
+        """A name, and the local names that the function round a node gives to its value."""
+        function: Node | None = node
+        while function is not None and function.type not in _INNER:
+            function = function.parent
+        written = name.encode()
+        copied = re.compile(rb"^[ \t]*(\w+)[ \t]*=[ \t]*" + re.escape(written) + rb"[ \t]*\r?$", re.MULTILINE)
+        found = copied.finditer(self.text, function.start_byte, function.end_byte) if function is not None else ()
+        return [written, *(match[1] for match in found)]
+
+    def asks(self, node: Node, asked: re.Pattern[bytes]) -> bool:
+        """Whether a node is an `if` whose condition speaks of a name."""
+        condition = node.child_by_field_name("condition") if node.type in {"if_statement", "elif_clause"} else None
+        return condition is not None and asked.search(self.text, condition.start_byte, condition.end_byte) is not None
+
+    def asks_before(self, node: Node, asked: re.Pattern[bytes]) -> bool:
+        """Whether an `if` that speaks of a name, and leaves the function, stands before a node in its block."""
+        before = node.prev_named_sibling if node.parent is not None and node.parent.type == "block" else None
+        while before is not None:
+            if self.asks(before, asked) and self.leaves(before):
+                return True
+            before = before.prev_named_sibling
+        return False
+
+    def leaves(self, node: Node) -> bool:
+        """Whether what an `if` runs ends with `return` or `raise`."""
+        block = node.child_by_field_name("consequence")
+        last = block.named_children[-1] if block is not None and block.named_children else None
+        return last is not None and last.type in {"return_statement", "raise_statement"}
 
     # -- loops ------------------------------------------------------------------------------------------------------------
 
