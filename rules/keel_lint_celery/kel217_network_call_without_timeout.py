@@ -62,6 +62,27 @@ def sync_user(user_id):
     push(user_id)  # KEL217
 ```
 
+### Through a session that a function opens
+```python title="shop/crm.py"
+import requests
+
+
+def push(user_id):
+    request = requests.Request("POST", "https://crm.example/users", json={"id": user_id}).prepare()
+    with requests.Session() as session:
+        return session.send(request)
+```
+```python title="shop/tasks.py"
+from celery import shared_task
+
+from shop.crm import push
+
+
+@shared_task
+def sync_user(user_id):
+    push(user_id)  # KEL217
+```
+
 ### In a function that two tasks call
 ```python title="shop/crm.py"
 import requests
@@ -159,6 +180,35 @@ def sync_user(user_id):
     session = requests.Session()
     session.mount("https://", TimeoutAdapter(10))
     session.get(f"https://crm.example/users/{user_id}")
+```
+
+### The same in a function that the task calls
+```python title="shop/crm.py"
+import requests
+
+from shop.http import TimeoutAdapter
+
+
+def pull(url):
+    session = requests.Session()
+    session.mount("https://", TimeoutAdapter(10))
+    return session.get(url)
+
+
+def push(url):
+    with requests.Session() as session:
+        return session.post(url, timeout=10)
+```
+```python title="shop/tasks.py"
+from celery import shared_task
+
+from shop.crm import pull, push
+
+
+@shared_task(autoretry_for=(OSError,), retry_backoff=True)
+def sync_user(url):
+    push(url)
+    return pull(url)
 ```
 
 ### A library that has a timeout by itself

@@ -1,11 +1,14 @@
-"""The canonical name of what a module-level variable holds: that of what made it."""
+"""The canonical name of what a variable holds: that of what made it."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
+from keel_lint.index.facts import MODULE
+
 if TYPE_CHECKING:
+    from keel_lint.index.facts import Call
     from keel_lint.project import Project, Symbol
 
 _NAME = re.compile(r"[A-Za-z_][\w.]*\Z")
@@ -23,3 +26,19 @@ def made_name(project: Project, symbol: Symbol) -> str:
         return symbol.name
     variable = f"{project.module_name(symbol.path)}.{assignment.target}"
     return project.resolve(symbol.path, callee).name + symbol.name.removeprefix(variable)
+
+
+def held_name(project: Project, path: str, call: Call) -> str:
+    """The name of a method of a local variable that is bound once: `requests.Session.send` for `session.send` where the
+    function says `session = requests.Session()` or `with requests.Session() as session:`; empty for another.
+    """
+    head, _, method = call.callee.partition(".")
+    facts = project.facts(path)
+    scope = call.scope
+    while scope != MODULE and head not in facts.bindings.get(scope, ()):
+        scope = facts.definitions[scope].parent
+    bound = [one for one in facts.locals if one.scope == scope and one.target == head]
+    callee, called, _ = bound[0].value.partition("(") if len(bound) == 1 else ("", "", "")
+    if not called or not _NAME.match(callee):
+        return ""
+    return f"{project.resolve(path, callee, scope).name}.{method}"

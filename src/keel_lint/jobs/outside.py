@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keel_lint.jobs.instances import made_name
+from keel_lint.jobs.instances import held_name, made_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,7 +116,7 @@ def _is_service(name: str) -> bool:
 def outgoing(project: Project, path: str, position: int) -> tuple[Outgoing, ...]:
     """What a function says to the outside, itself and through the functions of the project that it calls, nearest first.
 
-    Methods of local objects are not seen here; what makes the object is.
+    Of the methods of local objects only those are seen that wait for ever; what makes the object is seen too.
     """
     empty: tuple[Outgoing, ...] = ()
     return project.memo(("outgoing", path, position), lambda: tuple(_outgoing(project, path, position)), empty)
@@ -197,11 +197,18 @@ def _is_function(project: Project, symbol: Symbol) -> bool:
 
 def _outgoing(project: Project, path: str, position: int) -> Iterator[Outgoing]:
     for here, call, symbol, through in followed(project, path, position, WORDS):
-        name = made_name(project, symbol)
-        if not (talks(name) or (symbol.state == "external" and _API_CLIENT.match(name))):
-            continue
-        if not through or not _goes_by_type(project, here, call):
+        name = _name(project, here, call, symbol)
+        if name and (not through or not _goes_by_type(project, here, call)):
             yield Outgoing(name, _waits(project, here, call, name), here, call.start, call.end, through)
+
+
+def _name(project: Project, path: str, call: Call, symbol: Symbol) -> str:
+    """The canonical name of a call that talks to the outside; empty for another."""
+    if symbol.state == "local":
+        held = held_name(project, path, call) if "." in call.callee else ""
+        return held if held in WAITING and not _has_adapter(project, path, call) else ""
+    name = made_name(project, symbol)
+    return name if talks(name) or (symbol.state == "external" and _API_CLIENT.match(name)) else ""
 
 
 def _goes_by_type(project: Project, path: str, call: Call) -> bool:
@@ -215,3 +222,10 @@ def _waits(project: Project, path: str, call: Call, name: str) -> bool:
         return True
     text = project.source(path).text[call.start : call.end]
     return name in WAITING and b"timeout" not in text and b"**" not in text
+
+
+def _has_adapter(project: Project, path: str, call: Call) -> bool:
+    """Whether a session is given an adapter, which may have a timeout, in the function that makes the call."""
+    here = project.facts(path).definitions[call.scope]
+    mounted = f"{call.callee.partition('.')[0]}.mount(".encode()
+    return mounted in project.source(path).text[here.start : here.end]
