@@ -86,7 +86,7 @@ class DispatchInTransaction(Rule):
                 f"`{dispatch.shown}` is published before it commits; write `{instead}`"
             )
         return (
-            f"`{dispatch.shown}` is published before the transaction commits: a quick worker gets DoesNotExist, "
+            f"`{dispatch.shown}` is published before the transaction commits: a quick worker {opened.early}, "
             f"and after a rollback the task still runs; write `{instead}`"
         )
 

@@ -37,7 +37,7 @@ class OpenTransaction:
 
     `by_signal` says that the way leads through the handler of a model's signal, `durable` that it is never opened inside
     another one. One of SQLAlchemy (`library`) has no alias, and nothing waits for its commit. One that is opened whatever a
-    request does (`by_request`) matters where the request writes.
+    request does (`by_request`) matters where the request writes. `early` is what a worker does that is quicker than the commit.
     """
 
     alias: str
@@ -46,6 +46,7 @@ class OpenTransaction:
     by_signal: bool = False
     by_request: bool = False
     durable: bool = False
+    early: str = "gets DoesNotExist"
 
     def then(self, *hops: Hop) -> OpenTransaction:
         """The same transaction, seen from further on."""

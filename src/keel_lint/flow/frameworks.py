@@ -50,9 +50,11 @@ _NON_ATOMIC = "django.db.transaction.non_atomic_requests"
 _ROUTES = ("path", "re_path", "url")
 _SIGNALS = "django.db.models.signals."
 _ALWAYS_OPEN = {
-    "pre_delete": "the transaction of the deletion", "post_delete": "the transaction of the deletion",
-    "m2m_changed": "the transaction of the change",
-}  # fmt: skip
+    "pre_delete": ("the transaction of the deletion", "still finds the row"),
+    "post_delete": ("the transaction of the deletion", "still finds the row"),
+    "m2m_changed": ("the transaction of the change", "finds the old relations"),
+}
+"""The transaction in which a signal is sent, and what a worker does there that is quicker than the commit."""
 _RECEIVER = "django.dispatch.receiver"
 _SAVES_IN_TRANSACTION = frozenset({"get_or_create", "update_or_create", "aget_or_create", "aupdate_or_create"})
 _SAVES = frozenset({"create", "acreate"}) | _SAVES_IN_TRANSACTION
@@ -194,8 +196,9 @@ class Frameworks:
         """Deletions and changes of many-to-many relations send their signals in a transaction of their own."""
         for signal, _, start, end in self._received(path, definition):
             if signal in _ALWAYS_OPEN:
-                hop = self._project.hop(path, start, end, f"Django sends `{signal}` inside {_ALWAYS_OPEN[signal]}")
-                return OpenTransaction("", (hop,), by_signal=True)
+                where, early = _ALWAYS_OPEN[signal]
+                hop = self._project.hop(path, start, end, f"Django sends `{signal}` inside {where}")
+                return OpenTransaction("", (hop,), by_signal=True, early=early)
         return None
 
     def _received(self, path: str, definition: Definition) -> Iterator[tuple[str, str, int, int]]:
