@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
     from keel_lint.glance import Glance
 
-_KEYS = frozenset({"email", "id", "name", "pk", "slug", "uuid"})
+_KEY = re.compile(r"__name__|(?:\w*_)?(?:email|ids?|label|name|pks?|slug|url|uuid)")
+"""Names of attributes that hold keys and texts, whatever has them."""
 _MEANINGFUL = frozenset({"cls", "instance", "request", "self"})
 """Parameters that may be taken for something by their name alone."""
 _PLAIN_TYPE = re.compile(r"[\"']?(?:(?:\w+\.)?(?:Optional|UUID)|bool|dict|float|int|list|str|None|[\[\], |])*[\"']?")
@@ -87,7 +88,7 @@ class Plain:
         return parts is not None and all(self._is_plain(one, depth + 1) for one in parts)
 
     def _is_plain_attribute(self, node: ast.Attribute, depth: int) -> bool:
-        if node.attr in _KEYS:
+        if _KEY.fullmatch(node.attr):
             return True
         return node.attr not in _TELLING and self._is_part_plain(node.value, depth)
 
@@ -113,6 +114,8 @@ class Plain:
 
     def _is_plain_call(self, node: ast.Call, depth: int) -> bool:
         last = self._last_name(node.func)
+        if last == "get" and isinstance(node.func, ast.Attribute):
+            return _reads_a_mapping(node, node.func)
         if last in _KEEPING:
             return all(self._keeps_plain(one, depth) for one in (*node.args, *(keyword.value for keyword in node.keywords)))
         return last[:1].islower() and not (last in _TELLING or BASE64.match(f"base64.{last}") or _FRAME.fullmatch(last))
@@ -193,6 +196,12 @@ def _is_column(node: ast.expr) -> bool:
     return (name == "values_list" and len(node.args) == 1) or (name in QUERYSETS and _is_column(node.func.value))
 
 
+def _reads_a_mapping(call: ast.Call, func: ast.Attribute) -> bool:
+    """Whether `get` is that of a mapping, which is given a text; that of a request's files gives a file."""
+    is_given_text = bool(call.args) and isinstance(call.args[0], ast.Constant)
+    return is_given_text and not (isinstance(func.value, ast.Attribute) and func.value.attr == "FILES")
+
+
 def _bindings(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:  # noqa: C901, PLR0912 -- one branch for each kind
     if isinstance(node, ast.Assign):
         for target in node.targets:
@@ -203,7 +212,7 @@ def _bindings(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:  # noqa: 
     elif isinstance(node, ast.NamedExpr):
         yield from _targets(node.target, node.value)
     elif isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
-        yield from _targets(node.target, node.iter)
+        yield from _targets(node.target, ast.Constant(None) if _is_column(node.iter) else node.iter)
     elif isinstance(node, ast.withitem) and node.optional_vars is not None:
         yield from _targets(node.optional_vars, node.context_expr)
     elif isinstance(node, ast.arg):
