@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -20,6 +21,13 @@ OPTIONS = frozenset({
 })  # fmt: skip
 """The options of `apply_async`: https://docs.celeryq.dev/en/stable/reference/celery.app.task.html"""
 _SHORT = 40
+_PARAMETERS = re.compile(rb"[ \t\f\r\n\\]*\(")
+
+
+def parameters_start(text: bytes, name_end: int) -> int | None:
+    """Where the parameters of a function begin whose name ends at an offset; `None` behind type parameters (PEP 695)."""
+    found = _PARAMETERS.match(text, name_end)
+    return found.end() if found is not None else None
 
 
 def keywords(call: cst.Call) -> dict[str, cst.Arg]:

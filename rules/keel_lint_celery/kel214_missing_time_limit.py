@@ -253,12 +253,13 @@ class MissingTimeLimit(Rule):
         target = node.body[0].targets[0].target
         if len(node.body[0].targets) != 1 or not isinstance(target, cst.Name) or not isinstance(node.body[0].value, cst.Call):
             return None
-        end = self.definition.source.text.find(b"\n", self.definition.span(node.body[0])[1])
-        if end < 0 or self.definition.fact.depth:
+        source = self.definition.source
+        row = source.row(self.definition.span(node.body[0])[1])
+        if row == len(source.line_starts) or self.definition.fact.depth:
             return None
         builder = self.definition.fix("Limit all tasks to half an hour", "unsafe")
         conf = f"{target.value}.conf"
-        builder.insert(end + 1, f"{conf}.task_soft_time_limit = 29 * 60\n{conf}.task_time_limit = 30 * 60\n")
+        builder.insert(source.line_starts[row], f"{conf}.task_soft_time_limit = 29 * 60\n{conf}.task_time_limit = 30 * 60\n")
         return builder
 
     # -- one task ---------------------------------------------------------------------------------------------------------

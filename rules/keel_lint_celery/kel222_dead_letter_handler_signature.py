@@ -132,6 +132,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keel_lint.rule import Rule
+from keel_lint_celery._code import parameters_start
 
 if TYPE_CHECKING:
     from keel_lint.fixing import FixBuilder
@@ -208,7 +209,9 @@ class DeadLetterHandlerSignature(Rule):
         if any(call.callee.rpartition(".")[2] == handler.name for call in facts.calls):
             return None
         source = self.definition.project.source(symbol.path)
-        opening = source.text.index(b"(", handler.name_end) + 1
+        opening = parameters_start(source.text, handler.name_end)
+        if opening is None:
+            return None
         builder = self.definition.fix(f"Take the task first in `{name}`", "safe")
         gap = "" if source.text[opening : opening + 1] in {b"\n", b"\r"} else " "
         if symbol.path == self.definition.path:

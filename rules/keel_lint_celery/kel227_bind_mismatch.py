@@ -131,7 +131,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from keel_lint.rule import Rule
-from keel_lint_celery._code import task_decorator
+from keel_lint_celery._code import parameters_start, task_decorator
 
 if TYPE_CHECKING:
     from keel_lint.fixing import FixBuilder
@@ -190,10 +190,15 @@ class BindMismatch(Rule):
         what = f"in the place of `{parameters[0].name}`" if parameters else "and it takes no argument: TypeError at every call"
         message = f"with `bind=True` `{node.name.value}` is passed the task first, {what}; write `def {node.name.value}(self"
         message += ", ...)`" if parameters else ")`"
+        self.report(node.name, message, fix=self._take(node, "self, " if parameters else "self"))
+
+    def _take(self, node: cst.FunctionDef, parameter: str) -> FixBuilder | None:
+        opening = parameters_start(self.definition.source.text, self.definition.span(node.name)[1])
+        if opening is None:
+            return None
         builder = self.definition.fix("Take the task first", "safe")
-        opening = self.definition.source.text.index(b"(", self.definition.span(node.name)[1]) + 1
-        builder.insert(opening, "self, " if parameters else "self")
-        self.report(node.name, message, fix=builder)
+        builder.insert(opening, parameter)
+        return builder
 
     def _uses_self(self, node: cst.FunctionDef) -> bool:
         return self._reads_task(node, "self")

@@ -29,6 +29,10 @@ def workers(client):
         Worker(client, task_queue="images", activities=[resize]),  # KEL802
         Worker(client, task_queue="mail", activities=[Mail().send]),  # KEL802
     ]
+
+
+async def main(client):
+    await Worker(client, task_queue="both", activities=[resize]).run()  # KEL802
 ```
 
 ## Use instead
@@ -99,8 +103,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import libcst as cst
-
 from keel_lint.rule import Rule
 from keel_lint_temporal._worker_code import workers_in
 
@@ -158,8 +160,7 @@ class SyncActivityWithoutExecutor(Rule):
         self.report((worker.start, worker.end), message, fix=self._fix(worker), hops=(hop,))
 
     def _fix(self, worker: WorkerCall) -> FixBuilder | None:
-        facts = ((node, self.definition.call_fact(node)) for node in self.definition.find_all(cst.Call))
-        node = next((node for node, fact in facts if fact is not None and fact.start == worker.start), None)
+        node = self.definition.call_at(worker.start, worker.end)
         if node is None:
             return None
         fix = self.definition.fix("Run its activities in 100 threads", "unsafe")

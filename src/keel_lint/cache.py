@@ -59,10 +59,13 @@ _TAG = (
 
 
 def encode(value: object) -> bytes:
-    """A value as MessagePack. Raises `UnicodeEncodeError` where it holds a file name that is not UTF-8."""
+    """A value as MessagePack; empty, which `decode` takes for nothing, where it holds a file name that is not UTF-8."""
     import msgspec
 
-    return msgspec.msgpack.encode(value)
+    try:
+        return msgspec.msgpack.encode(value)
+    except UnicodeEncodeError:
+        return b""
 
 
 def decode(blob: bytes | None, kind: type[_T]) -> _T | None:
@@ -319,6 +322,10 @@ def _remove(file: Path) -> None:
 # -- Files --
 
 
+class ChangedError(BaseException):
+    """A file is no longer what this run takes it for. No handler on the way may take that for an error of its own."""
+
+
 class Files:
     """The content of a project's files, read as seldom as can be.
 
@@ -350,14 +357,27 @@ class Files:
                 self._words[path] = words
 
     def raw(self, path: str) -> bytes:
-        """The content of a file, the same at every call; raises `OSError`."""
+        """The content of a file, the same at every call; raises `OSError` and `ChangedError`."""
         if path not in self._raw:
             entry = self.entries.get(path)
             raw = self._overlay.get(path)
-            self._raw[path] = raw = read_file(f"{self.root}/{path}", entry.size if entry else 0) if raw is None else raw
+            self._raw[path] = raw = self._read_known(path, entry.size if entry else 0) if raw is None else raw
             self._hashes[path] = content_digest(raw)
             self._words[path] = search(raw)
         return self._raw[path]
+
+    def _read_known(self, path: str, size: int) -> bytes:
+        """Read a file; raises `ChangedError` where it is not the one whose digest, and maybe facts, are known."""
+        known = self._hashes.get(path)
+        try:
+            raw = read_file(f"{self.root}/{path}", size)
+        except OSError as error:
+            if known is not None:
+                raise ChangedError(path) from error
+            raise
+        if known is not None and known != content_digest(raw):
+            raise ChangedError(path)
+        return raw
 
     def hash(self, path: str) -> bytes:
         """The digest of a file's content; raises `OSError`.

@@ -399,8 +399,8 @@ def _parse(text: bytes, fact: DefinitionFacts, newline: str) -> tuple[cst.Module
         above, row = rows[: error.raw_line - 1], "".join(rows[error.raw_line - 1 : error.raw_line])
         before = "".join(above) + row[: error.raw_column]
         raise UnparsableError(error.message, min(len(before.encode()) + shift, fact.end)) from error
-    except RecursionError as error:
-        raise UnparsableError("nests too deeply", fact.start) from error
+    except Exception as error:  # it is read, and refused as a tree
+        raise UnparsableError(str(error) or type(error).__name__, fact.start) from error
     return module, shift, code
 
 

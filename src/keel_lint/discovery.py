@@ -7,6 +7,7 @@ A path inside a project is a string: relative to the project's root, with `/` be
 from __future__ import annotations
 
 import codecs
+import errno
 import os
 import re
 import stat
@@ -97,6 +98,8 @@ _CHARACTER_CLASSES = {
     "xdigit": "0-9a-fA-F",
 }
 _NEVER = r"(?!)"
+# A pipe that nobody writes to is not waited for.
+_READING = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 class FileEntry(NamedTuple):
@@ -190,8 +193,8 @@ class Patterns:
     def read(cls, file: str, base: str) -> Patterns:
         """Read an ignore file; one that cannot be read has no patterns."""
         try:
-            with Path(file).open(encoding="utf-8-sig", errors="surrogateescape", newline="\n") as lines:
-                return cls(lines, base)
+            text = read_file(file).removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
+            return cls(text.split("\n"), base)
         except OSError:
             return cls(())
 
@@ -534,9 +537,11 @@ def search(raw: bytes) -> int:
 
 
 def read_file(path: str, size: int = 0) -> bytes:
-    """The content of a file that should hold `size` bytes; raises `OSError`."""
-    file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+    """The content of a file that should hold `size` bytes; raises `OSError`, also for what is no file, or has no end."""
+    file = os.open(path, _READING)
     try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(errno.EINVAL, "Not a regular file")
         raw = os.read(file, size + 1)
         if len(raw) <= size:
             return raw

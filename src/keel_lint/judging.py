@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from keel_lint.definition import UnparsableError
 from keel_lint.rule import Rule
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class _Judge:
             return
         try:
             getattr(self.rule, method)(*arguments)
+        except UnparsableError:  # another definition, into which the rule looks: said where that one is judged
+            self.rule = None
         except Exception as error:  # a rule may fail in any way
             self.rule = None
             _report_failure(self.definition, self.info, error)

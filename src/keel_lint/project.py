@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
-from keel_lint.discovery import is_test_code
+from keel_lint.discovery import is_test_code, read_file
 from keel_lint.finding import Hop
 from keel_lint.index.facts import MODULE, Definition, Import, ModuleFacts
 from keel_lint.source import Source
@@ -197,7 +197,7 @@ class Project:
         self.note("text", path)
         if path not in self._texts:
             try:
-                self._texts[path] = (self.root / path).read_text("utf-8", "replace")
+                self._texts[path] = read_file(f"{self.root}/{path}").decode("utf-8", "replace")
             except OSError:
                 self._texts[path] = ""
         return self._texts[path]

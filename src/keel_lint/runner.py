@@ -5,22 +5,23 @@ Nothing is imported here that a run in which nothing has changed does not need.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from keel_lint import __version__
-from keel_lint.cache import FOLDER, Cache, decode, encode, is_settled, tree_digest
+from keel_lint.cache import FOLDER, Cache, ChangedError, decode, encode, is_settled, tree_digest
 from keel_lint.discovery import FileEntry, Selection, Tree, discover, group_by_project, is_test_code, search
 from keel_lint.engine_files import FILES
 from keel_lint.outcome import CheckOptions, Outcome, Progress
 from keel_lint.settings import DEFAULT_GLOBS
-from keel_lint.source import Source
+from keel_lint.source import Source, SourceError
 
 if TYPE_CHECKING:
     from keel_lint.explaining import Explanation
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from keel_lint.rule import Registry
     from keel_lint.settings import Settings, SettingsFinder
     from keel_lint.verdicts import Judging
+
+T = TypeVar("T")
 
 Overlay = Mapping[Path, bytes]
 
@@ -93,8 +96,11 @@ class Linter:
         return sorted(run.root / path for run in self._runs for path in run.judged_paths({}))
 
     def source(self, path: str) -> Source:
-        """A file as it stands on disk; raises `SourceError`."""
-        return Source.read(Path(path))
+        """A file as it was checked; raises `SourceError`, also where it has changed since then."""
+        source = Source.read(Path(path))
+        if any(run.has_changed(source.path) for run in self._runs):
+            raise SourceError("changed on disk while it was being checked")
+        return source
 
 
 class _ProjectRun:
@@ -133,17 +139,30 @@ class _ProjectRun:
     # -- which files ------------------------------------------------------------------------------------------------------
 
     def check(self, overlay: dict[Path, bytes], *, only_here: bool) -> Outcome:
+        return self._undisturbed(lambda cache: self._check(overlay, cache, only_here))
+
+    def _undisturbed(self, work: Callable[[Cache], T]) -> T:
+        """What `work` makes of the files: once more, and of nothing known from before, where one changes meanwhile."""
+        try:
+            with closing(Cache.open(self.cache_folder)) as cache:
+                return work(cache)
+        except ChangedError:
+            self.__dict__.pop("tree", None)
+            self._shared = None
+        try:
+            with closing(Cache.open(None)) as cache:
+                return work(cache)
+        except ChangedError as error:
+            raise OSError(errno.EBUSY, "changes again and again while it is being checked", f"{self.root}/{error}") from error
+
+    def _check(self, overlay: dict[Path, bytes], cache: Cache, only_here: bool) -> Outcome:
         outcome = Outcome()
         contents = self._by_place(overlay)
         selected = self._selected(contents, outcome)
         judged = [path for path in selected if not self._is_left_out(path)]
         outcome.left_out = len(selected) - len(judged)
         outcome.checked = len(judged)
-        cache = Cache.open(self.cache_folder)
-        try:
-            outcome.add(self._check_files(judged, contents, cache, only_here))
-        finally:
-            cache.close()
+        outcome.add(self._check_files(judged, contents, cache, only_here))
         return outcome
 
     def judged_paths(self, contents: dict[str, bytes]) -> list[str]:
@@ -204,13 +223,21 @@ class _ProjectRun:
 
     def prepare(self) -> None:
         """Judge nothing, but read the project and its settings."""
-        with closing(Cache.open(self.cache_folder)) as cache:
-            self._shared = self._judging({}, cache)
-            self._shared.prepare()
+        self._shared = self._undisturbed(self._prepared)
+
+    def _prepared(self, cache: Cache) -> Judging:
+        judging = self._judging({}, cache)
+        judging.prepare()
+        return judging
 
     def has(self, path: Path) -> bool:
         """Whether a file lies in this project."""
         return Path(os.path.abspath(path)).is_relative_to(self.root)  # noqa: PTH100
+
+    def has_changed(self, path: Path) -> bool:
+        """Whether a file is not what it was when the project's files were listed; no other than those has."""
+        entry = self.tree.files.get(self._place(path))
+        return entry is not None and _stamp(path) != (entry.size, entry.mtime_ns)
 
     def check_file(self, path: Path, text: str) -> list[Finding]:
         """The findings of a file that has this text. What `prepare` has read serves any number of files."""
@@ -219,28 +246,32 @@ class _ProjectRun:
             return []
         if not search(text.encode("utf-8", "surrogatepass")):
             return []
+        return self._undisturbed(lambda cache: self._findings(path, place, text, cache))
+
+    def _findings(self, path: Path, place: str, text: str, cache: Cache) -> list[Finding]:
         if self._shared is not None and self._shared.holds(place, text):
             return self._shared.judge([place]).findings
-        with closing(Cache.open(self.cache_folder if self._shared is None else None)) as cache:
-            judging = self._judging({}, cache)
-            if not judging.holds(place, text):
-                judging = self._judging(self._by_place({path: _encoded(text)}), cache)
-            findings = judging.judge([place]).findings
-            judging.files.save()
+        judging = self._judging({}, cache)
+        if not judging.holds(place, text):
+            judging = self._judging(self._by_place({path: _encoded(text)}), cache)
+        findings = judging.judge([place]).findings
+        judging.files.save()
         return findings
 
     def explain(self, path: Path, row: int, column: int | None) -> Explanation:
+        return self._undisturbed(lambda cache: self._explain(path, row, column, cache))
+
+    def _explain(self, path: Path, row: int, column: int | None, cache: Cache) -> Explanation:
         from keel_lint.explaining import explain
 
         place = self._place(path)
         files = [one for one in sorted(self.tree.files) if not (self._is_left_out(one) or self._is_excluded(one, named=False))]
         contents = {} if place in self.tree.files else {place: path.read_bytes()}
-        with closing(Cache.open(self.cache_folder)) as cache:
-            judging = self._judging(contents, cache)
-            outcome = judging.judge(sorted({*files, place}), whole=True)
-            outcome.sort()
-            made = explain(judging, place, row, column, outcome)
-            judging.files.save()
+        judging = self._judging(contents, cache)
+        outcome = judging.judge(sorted({*files, place}), whole=True)
+        outcome.sort()
+        made = explain(judging, place, row, column, outcome)
+        judging.files.save()
         if place not in self.tree.files:
             made.notes.insert(0, "the file is not part of the project: git ignores it, or a folder round it is always left out")
         elif self._is_excluded(place, named=False):

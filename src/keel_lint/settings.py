@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-from keel_lint.discovery import DEFAULT_EXCLUDE
+from keel_lint.discovery import DEFAULT_EXCLUDE, read_file
 
 if TYPE_CHECKING:
     from keel_lint.rule import Registry
@@ -240,7 +240,7 @@ class SettingsFinder:
     def _read_explicit(self, path: Path, problems: list[Problem]) -> Settings:
         """A file that was named counts for every file checked, and its patterns from the current folder, as in ruff."""
         before = len(problems)
-        document = _Document.read(path, problems)
+        document = _Document.read(path, problems, named=True)
         values = document.options(Path.cwd(), self._registry, problems) if document else None
         if values is None and len(problems) == before:
             problems.append(Problem(str(path), 0, 0, f"it has no table [{TABLE}]"))
@@ -372,10 +372,13 @@ class _Document:
         self.name, self.text, self.table, self.flags = name, text, table, flags
 
     @classmethod
-    def read(cls, path: Path, problems: list[Problem]) -> _Document | None:
-        """The options in a file; `None` where it holds no table of ours, or where it cannot be read, which is a problem."""
+    def read(cls, path: Path, problems: list[Problem], *, named: bool = False) -> _Document | None:
+        """The options in a file; `None` where it holds no table of ours, or where it cannot be read, which is a problem.
+
+        What is `named` may be a pipe, such as a shell makes.
+        """
         try:
-            raw = path.read_bytes()
+            raw = path.read_bytes() if named else read_file(str(path))
             shared = path.name == SHARED_FILE
             # Spares nearly every project without a table of ours the TOML parser
             if shared and b"keel" not in raw:

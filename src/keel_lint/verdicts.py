@@ -416,6 +416,8 @@ class _FileJudge:
         except libcst.ParserSyntaxError as error:
             offset, reason = _place_of(error, source)
             return self._unparsable(offset, f"this file does not parse, so the code round this place was not checked: {reason}")
+        except Exception as error:  # it is read, and refused as a tree
+            return self._unparsable(0, f"this file was not checked whole: {error}")
         return None
 
     def _unparsable(self, offset: int, message: str) -> Finding:

@@ -7,6 +7,7 @@ module of the command that was asked for is imported.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -31,7 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Raises `SystemExit` after `--help`, `--version` and usage errors, as argparse does.
     """
+    _open_what_is_closed()
     arguments = parse(sys.argv[1:] if argv is None else argv)
+    try:
+        os.getcwd()  # noqa: PTH109 -- asked for what it raises: every path is seen from there
+    except OSError as error:
+        return _failed(f"the working directory cannot be read: {error.strerror or error}")
     try:
         status: int = import_module(f"{__name__}.{arguments.command}").run(arguments)
     except KeyboardInterrupt:
@@ -41,15 +47,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+def _open_what_is_closed() -> None:
+    """Point the standard streams that the process was started without nowhere, so that no other file takes their place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 -- for the life of the process
+
+
 def _crashed(error: Exception, *, verbose: bool | None) -> int:
     """Say that keel-lint failed; `verbose` is `None` for a command without that option."""
+    from keel_lint.cli.console import CommandError
+
+    if isinstance(error, (CommandError, OSError)):  # the machine's fault, or the caller's
+        return _failed(str(error))
     if verbose:
         import traceback
 
         traceback.print_exc()
     hint = " with what `-v` shows" if verbose is False else ""
-    print(f"error: keel-lint {__version__} failed: {type(error).__name__}: {error}", file=sys.stderr)
-    print(f"This is a bug in keel-lint; please report it{hint}: {ISSUES}", file=sys.stderr)
+    return _failed(
+        f"keel-lint {__version__} failed: {type(error).__name__}: {error}\n"
+        f"This is a bug in keel-lint; please report it{hint}: {ISSUES}"
+    )
+
+
+def _failed(text: str) -> int:
+    from keel_lint.cli.console import say
+
+    say(f"error: {text}")
     return 2
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from keel_lint.cli.terminal import Colour, colour, width
-from keel_lint.report import WIDTH
+from keel_lint.report import PICTURES, WIDTH
 
 PATIENCE = 0.5  # seconds before a run counts as long
 PACE = 0.1  # seconds between two lines of progress
@@ -68,11 +68,11 @@ class Console:
 
     def error(self, line: str) -> None:
         """Say why the exit status will be 2."""
-        self._say(f"error: {line}", self.silent)
+        self._say(f"error: {line.translate(PICTURES)}", self.silent)
 
     def warn(self, line: str) -> None:
         """Say what the reader should know."""
-        self._say(f"warning: {line}", self.quiet)
+        self._say(f"warning: {line.translate(PICTURES)}", self.quiet)
 
     def note(self, line: str) -> None:
         """Say how the run went."""
@@ -88,7 +88,7 @@ class Console:
 
     def _say(self, line: str, hushed: bool) -> None:
         if not hushed:
-            print(line, file=sys.stderr)
+            say(line)
 
 
 class Progress:
@@ -134,12 +134,20 @@ def write(content: str | bytes) -> None:
             sys.stdout.buffer.write(content.encode("utf-8", "backslashreplace"))
         sys.stdout.flush()
     except BrokenPipeError:
-        drop_stdout()
+        drop(sys.stdout)
     except OSError as error:
-        drop_stdout()
+        drop(sys.stdout)
         raise CommandError(f"standard output cannot be written: {error.strerror or error}") from error
 
 
-def drop_stdout() -> None:
-    """Point stdout nowhere, so that the interpreter's last flush does not complain."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def say(line: str) -> None:
+    """Write a line to stderr; where that takes nothing more, the exit status still tells."""
+    try:
+        print(line, file=sys.stderr)
+    except OSError:
+        drop(sys.stderr)
+
+
+def drop(stream: TextIO) -> None:
+    """Point a stream nowhere, so that the interpreter's last flush does not complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -91,7 +91,7 @@ def _started(project: Project) -> Iterator[tuple[str, str]]:
     for starter in sorted(project.paths, reverse=True):
         name = starter.rpartition("/")[2]
         if (name in _STARTERS or "celery" in name) and project.mentions(starter, frozenset({_VARIABLE})):
-            for dotted in _NAMED.findall(project.source(starter).text.decode("utf-8", "replace")):
+            for dotted in _NAMED.findall(project.raw(starter).decode("utf-8", "replace")):
                 path = project.module(dotted, starter)
                 if path is not None and is_production(path):
                     yield path, starter

@@ -224,7 +224,7 @@ class _Lists:
 
     def _parse(self, path: str) -> ast.Module | None:
         try:
-            return ast.parse(self.project.source(path).text)
+            return ast.parse(self.project.source(path).text.decode())  # bytes would be read as their cookie says
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from keel_lint.source import Source
 
 WIDTH = 140
+PICTURES = {**{code: chr(0x2400 + code) for code in range(0x20)}, 0x7F: "\u2421"}
+"""Control characters as they are shown, so that neither code nor a file's name drives the terminal or begins a line."""
 
 _MODULES = {
     "full": "full",
@@ -79,8 +81,8 @@ class Report:
         return info.url if info else None
 
     def shown(self, path: str) -> str:
-        """`path` relative to the working directory, or absolute where it lies outside."""
-        return printable(_below(path, self.cwd) or path)
+        """`path` relative to the working directory, or absolute where it lies outside, on one line and for people."""
+        return printable(_below(path, self.cwd) or path).translate(PICTURES)
 
     def in_project(self, path: str) -> str:
         """`path` relative to the project with forward slashes, or absolute where it lies outside."""

@@ -17,6 +17,13 @@ def render(report: Report) -> str:
 
 def _command(finding: Finding) -> str:
     span = finding.span
-    path = printable(finding.path).replace("%", "%AZP25").replace(";", "%3B").replace("]", "%5D")
+    path = (
+        printable(finding.path)
+        .replace("%", "%AZP25")
+        .replace(";", "%3B")
+        .replace("]", "%5D")
+        .replace("\r", "%0D")
+        .replace("\n", "%0A")
+    )
     place = f"sourcepath={path};linenumber={span.row};columnnumber={span.column}"
     return f"##vso[task.logissue type=error;{place};code={finding.code};]{one_line(finding).replace('%', '%AZP25')}\n"

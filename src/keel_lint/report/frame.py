@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from keel_lint.report import PICTURES
+
 if TYPE_CHECKING:
     from keel_lint.finding import Span
     from keel_lint.report.style import Ink
@@ -23,8 +25,7 @@ _HEAD, _TAIL = 8, 4
 _ROOM = 6  # cells kept free on each side of what is marked when a line is cut
 _BIDI = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 _SHOWN = {
-    **{code: chr(0x2400 + code) for code in range(0x20)},
-    0x7F: "\u2421",
+    **PICTURES,
     0x200D: "",  # joins emoji, whose width no terminal agrees on
     **dict.fromkeys(_BIDI, "\ufffd"),  # can make code look like other code
 }
