@@ -14,7 +14,7 @@ import pytest
 
 from keel_lint import cache as cache_module
 from keel_lint import discovery
-from keel_lint.cache import Cache, Files, decode, encode, is_settled, tree_digest
+from keel_lint.cache import Cache, ChangedError, Files, decode, encode, is_settled, tree_digest
 from keel_lint.discovery import BITS, FileEntry, content_digest, discover
 
 OLD = 1_600_000_000_000_000_000
@@ -403,12 +403,24 @@ def test_an_overlay_wins_and_is_not_kept(project: Path, folder: Path) -> None:
 
 def test_content_and_digest_belong_together(project: Path, folder: Path) -> None:
     run(project, folder)
-    files = Files(project, discover(project).entries, Cache.open(folder))
+    files = Files(project, discover(project).entries, Cache.open(None))
     write(project, "b.py", b"import re, sys\n")
     assert files.raw("b.py") == b"import re, sys\n"
     write(project, "b.py", b"changed again\n")
     assert files.raw("b.py") == b"import re, sys\n"
     assert files.hash("b.py") == content_digest(b"import re, sys\n")
+
+
+def test_a_file_is_not_read_once_it_is_another_than_its_digest_says(project: Path, folder: Path) -> None:
+    """Facts may have been made from the old one."""
+    run(project, folder)
+    files = Files(project, discover(project).entries, Cache.open(folder))
+    write(project, "b.py", b"import re, sys\n")
+    with pytest.raises(ChangedError):
+        files.raw("b.py")
+    (project / "a.py").unlink()
+    with pytest.raises(ChangedError):
+        files.raw("a.py")
 
 
 def test_without_a_cache_files_are_known_all_the_same(project: Path) -> None:
