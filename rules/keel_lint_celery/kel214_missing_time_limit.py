@@ -254,8 +254,11 @@ class MissingTimeLimit(Rule):
         if len(node.body[0].targets) != 1 or not isinstance(target, cst.Name) or not isinstance(node.body[0].value, cst.Call):
             return None
         source = self.definition.source
-        row = source.row(self.definition.span(node.body[0])[1])
+        end = self.definition.span(node.body[0])[1]
+        row = source.row(end)
         if row == len(source.line_starts) or self.definition.fact.depth:
+            return None
+        if source.text[end : source.line_starts[row]].partition(b"#")[0].strip():  # the line goes on
             return None
         builder = self.definition.fix("Limit all tasks to half an hour", "unsafe")
         conf = f"{target.value}.conf"

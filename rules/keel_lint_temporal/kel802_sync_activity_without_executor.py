@@ -29,10 +29,6 @@ def workers(client):
         Worker(client, task_queue="images", activities=[resize]),  # KEL802
         Worker(client, task_queue="mail", activities=[Mail().send]),  # KEL802
     ]
-
-
-async def main(client):
-    await Worker(client, task_queue="both", activities=[resize]).run()  # KEL802
 ```
 
 ## Use instead

@@ -144,7 +144,7 @@ class _ProjectRun:
     def _undisturbed(self, work: Callable[[Cache], T]) -> T:
         """What `work` makes of the files: once more, and of nothing known from before, where one changes meanwhile."""
         try:
-            with closing(Cache.open(self.cache_folder)) as cache:
+            with closing(Cache.open(self.cache_folder if self._shared is None else None)) as cache:
                 return work(cache)
         except ChangedError:
             self.__dict__.pop("tree", None)

@@ -56,14 +56,12 @@ def _open_what_is_closed() -> None:
 
 def _crashed(error: Exception, *, verbose: bool | None) -> int:
     """Say that keel-lint failed; `verbose` is `None` for a command without that option."""
-    from keel_lint.cli.console import CommandError
-
-    if isinstance(error, (CommandError, OSError)):  # the machine's fault, or the caller's
-        return _failed(str(error))
     if verbose:
         import traceback
 
         traceback.print_exc()
+    if isinstance(error, OSError):  # the machine says no
+        return _failed(str(error))
     hint = " with what `-v` shows" if verbose is False else ""
     return _failed(
         f"keel-lint {__version__} failed: {type(error).__name__}: {error}\n"
