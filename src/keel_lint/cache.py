@@ -20,9 +20,9 @@ from keel_lint.discovery import (
     Problem,
     content_digest,
     read_and_search,
-    read_file,
     search,
 )
+from keel_lint.reading import read_file
 
 if TYPE_CHECKING:
     import sqlite3

@@ -7,16 +7,18 @@ A path inside a project is a string: relative to the project's root, with `/` be
 from __future__ import annotations
 
 import codecs
-import errno
 import os
 import re
 import stat
-import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, NoReturn, TypeVar
+from typing import NamedTuple
+
+from keel_lint.ignoring import Patterns, Rules
+from keel_lint.processes import forked, spread
+from keel_lint.reading import read_file
 
 SUFFIXES = (".py", ".pyi")
 DEFAULT_EXCLUDE = (
@@ -74,32 +76,10 @@ BITS = {name: 1 << position for position, name in enumerate(WORDS)}
 _SEARCHED = tuple((word, BITS[name]) for name, word in WORDS.items())
 _MASK = 4
 _SHARE = 400  # files for which another process pays: starting one costs about as much as reading and searching 200
-_MOST_PROCESSES = 4
 _ONLY_IDENTIFIERS = bytes(code if code > 127 or code == 95 or chr(code).isalnum() else 32 for code in range(256))
-_DONE = b"!"
-_TURN = 4  # bytes of a number
-_MOST_TURNS = 1000
-
-T = TypeVar("T")
 
 _TEMPLATE = rb"(?m)^[ \t]*\{[%#]|\{\{-?[ \t]*(?:cookiecutter|copier|_copier\w*)\b"
-_CHARACTER_CLASSES = {
-    "alnum": "a-zA-Z0-9",
-    "alpha": "a-zA-Z",
-    "blank": r" \t",
-    "cntrl": r"\x00-\x1f\x7f",
-    "digit": "0-9",
-    "graph": "!-~",
-    "lower": "a-z",
-    "print": " -~",
-    "punct": r"!-/:-@\[-`{-~",
-    "space": r" \t\n\r\f\v",
-    "upper": "A-Z",
-    "xdigit": "0-9a-fA-F",
-}
-_NEVER = r"(?!)"
 # A pipe that nobody writes to is not waited for.
-_READING = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 class FileEntry(NamedTuple):
@@ -138,12 +118,6 @@ class Scanned(NamedTuple):
 # -- Projects --
 
 
-def find_project_root(paths: Sequence[Path]) -> Path:
-    """The folder in which paths are analysed: the git top level of them all, else their common parent."""
-    groups = group_by_project(paths)
-    return next(iter(groups)) if len(groups) == 1 else _common_parent(paths)
-
-
 def group_by_project(paths: Iterable[Path]) -> dict[Path, list[Path]]:
     """The paths by the project they lie in; those outside git form one project together."""
     groups: dict[str | None, list[Path]] = {}
@@ -169,168 +143,6 @@ def _common_parent(paths: Sequence[Path]) -> Path:
 def _absolute(path: Path) -> str:
     """The path from the file system's root, without `..`, its symbolic links as they are written."""
     return os.path.abspath(path)  # noqa: PTH100 -- resolve() follows links, and this is asked of thousands of paths
-
-
-# -- Ignore files --
-
-
-class Patterns:
-    """The patterns of one ignore file, or of `exclude`, which is written the same way.
-
-    git's rules: the last pattern that fits decides; one without a slash (but at its end) is for names at any depth; `!` takes
-    back what an earlier one left out.
-    `base` is the folder it stands in: empty, or a path with a slash at its end.
-    """
-
-    def __init__(self, lines: Iterable[str], base: str = "") -> None:
-        self.base = base
-        self._patterns = [pattern for line in lines if (pattern := _Pattern.of(line))]
-        self._patterns.reverse()
-        self._name = _any_of(pattern.regex for pattern in self._patterns if pattern.by_name)
-        self._path = _any_of(pattern.regex for pattern in self._patterns if not pattern.by_name)
-
-    @classmethod
-    def read(cls, file: str, base: str) -> Patterns:
-        """Read an ignore file; one that cannot be read has no patterns."""
-        try:
-            text = read_file(file).removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
-            return cls(text.split("\n"), base)
-        except OSError:
-            return cls(())
-
-    def says(self, path: str, name: str, is_folder: bool) -> bool | None:
-        """Whether the file or folder is left out; `None` where no pattern is about it (itself, not a folder round it)."""
-        below = path[len(self.base) :]
-        if not (self._name and self._name(name)) and not (self._path and self._path(below)):
-            return None
-        for pattern in self._patterns:
-            if (is_folder or not pattern.folders_only) and re.fullmatch(pattern.regex, name if pattern.by_name else below):
-                return pattern.leaves_out
-        return None
-
-
-class _Pattern(NamedTuple):
-    regex: str
-    by_name: bool
-    folders_only: bool
-    leaves_out: bool
-
-    @classmethod
-    def of(cls, line: str) -> _Pattern | None:
-        """Read a line of an ignore file; `None` for one that holds no pattern."""
-        text = _without_trailing_spaces(line.removesuffix("\n").removesuffix("\r"))
-        if text.startswith("#"):
-            return None
-        leaves_out = not text.startswith("!")
-        glob = text if leaves_out else text[1:]
-        folders_only = glob.endswith("/")
-        glob = glob.removesuffix("/")
-        if not glob:
-            return None
-        by_name = "/" not in glob
-        regex = _regex(glob if by_name else glob.removeprefix("/"), paths=not by_name)
-        return cls(f"(?s:{regex})", by_name, folders_only, leaves_out)
-
-
-def _without_trailing_spaces(text: str) -> str:
-    bare = text.rstrip(" ")
-    escaped = (len(bare) - len(bare.rstrip("\\"))) % 2 and len(bare) < len(text)
-    return bare + " " if escaped else bare
-
-
-def _any_of(regexes: Iterable[str]) -> Callable[[str], re.Match[str] | None] | None:
-    joined = "|".join(regexes)
-    return re.compile(joined).fullmatch if joined else None
-
-
-def _regex(glob: str, *, paths: bool) -> str:
-    """Translate git's wildcards to a regular expression; `**` crosses folders where `paths` is set."""
-    parts: list[str] = []
-    at = 0
-    while at < len(glob):
-        part, at = _stars(glob, at, paths) if glob[at] == "*" else _character(glob, at)
-        parts.append(part)
-    return "".join(parts)
-
-
-def _stars(glob: str, at: int, paths: bool) -> tuple[str, int]:
-    end = at
-    while glob[end : end + 1] == "*":
-        end += 1
-    alone = (at == 0 or glob[at - 1] == "/") and glob[end : end + 1] in ("", "/")
-    if not (paths and alone and end - at == 2):
-        return "[^/]*", end
-    return (".*", end) if end == len(glob) else ("(?:.*/)?", end + 1)
-
-
-def _character(glob: str, at: int) -> tuple[str, int]:
-    character = glob[at]
-    if character == "?":
-        return "[^/]", at + 1
-    if character == "[":
-        return _bracket(glob, at + 1)
-    if character == "\\":
-        return (re.escape(glob[at + 1]), at + 2) if at + 1 < len(glob) else (_NEVER, at + 1)
-    return re.escape(character), at + 1
-
-
-def _bracket(glob: str, at: int) -> tuple[str, int]:
-    """Translate what follows `[`; without its `]` the pattern fits nothing."""
-    negated = glob[at : at + 1] in ("!", "^") and at < len(glob)
-    at += negated
-    items: list[str] = []
-    first = at
-    while at < len(glob) and (glob[at] != "]" or at == first):
-        item, at = _bracket_item(glob, at)
-        items.append(item)
-    if at >= len(glob) or _NEVER in items:
-        return _NEVER, len(glob)
-    inside = "".join(items)
-    if negated:
-        return f"[^/{inside}]", at + 1
-    return (f"(?!/)[{inside}]" if inside else _NEVER), at + 1
-
-
-def _bracket_item(glob: str, at: int) -> tuple[str, int]:
-    if glob.startswith("[:", at) and (end := glob.find("]", at + 2)) > 0 and glob[end - 1] == ":":
-        return _CHARACTER_CLASSES.get(glob[at + 2 : end - 1], _NEVER), end + 1
-    low, at = _bracket_character(glob, at)
-    if glob[at : at + 1] != "-" or glob[at + 1 : at + 2] in ("", "]"):
-        return re.escape(low), at
-    high, at = _bracket_character(glob, at + 1)
-    return (f"{re.escape(low)}-{re.escape(high)}" if low <= high else re.escape(low)), at
-
-
-def _bracket_character(glob: str, at: int) -> tuple[str, int]:
-    at += glob[at] == "\\" and at + 1 < len(glob)
-    return glob[at], at + 1
-
-
-class _Rules(NamedTuple):
-    """The patterns that count in a folder: `exclude`, then each `.ignore`, then each `.gitignore`, the nearest first."""
-
-    exclude: Patterns
-    plain: tuple[Patterns, ...] = ()
-    git: tuple[Patterns, ...] = ()
-
-    def within(self, folder: str, base: str, names: Collection[str]) -> _Rules:
-        """What counts in `folder`, which holds `names`. A repository of its own starts afresh."""
-        git, plain = self.git, self.plain
-        if ".git" in names:
-            git = (Patterns.read(f"{folder}/.git/info/exclude", base),)
-        if ".gitignore" in names:
-            git = (Patterns.read(f"{folder}/.gitignore", base), *git)
-        if ".ignore" in names:
-            plain = (Patterns.read(f"{folder}/.ignore", base), *plain)
-        return self._replace(plain=plain, git=git)
-
-    def leave_out(self, path: str, name: str, is_folder: bool) -> bool:
-        """Whether the file or folder is left out."""
-        for patterns in (self.exclude, *self.plain, *self.git):
-            verdict = patterns.says(path, name, is_folder)
-            if verdict is not None:
-                return verdict
-        return False
 
 
 # -- The files of a project --
@@ -362,8 +174,8 @@ class Tree:
             pending += self._walk_folder(*pending.pop())
         self._add_links()
 
-    def _rules_above(self, start: str) -> _Rules:
-        rules = _Rules(self._exclude)
+    def _rules_above(self, start: str) -> Rules:
+        rules = Rules(self._exclude)
         parts = start.split("/")[:-1] if self._respect_gitignore else []
         for depth in range(len(parts)):
             base = "".join(f"{part}/" for part in parts[:depth])
@@ -371,14 +183,14 @@ class Tree:
                 rules = rules.within(f"{self.root}/{base}", base, {entry.name for entry in (self.root / base).iterdir()})
         return rules
 
-    def _walk_folder(self, base: str, rules: _Rules) -> list[tuple[str, _Rules]]:
+    def _walk_folder(self, base: str, rules: Rules) -> list[tuple[str, Rules]]:
         """Add the files of one folder; returns the folders in it that are to be walked."""
         folder = f"{self.root}/{base}"
         found = self._listed(folder, base)
         names = {entry.name for entry in found if entry.name[0] == "."} if self._respect_gitignore else ()
         if names:
             rules = rules.within(folder, base, names)
-        below: list[tuple[str, _Rules]] = []
+        below: list[tuple[str, Rules]] = []
         for entry in found:
             name = entry.name
             path = base + name
@@ -536,23 +348,6 @@ def search(raw: bytes) -> int:
     return sum([bit for word, bit in _SEARCHED if word in raw])
 
 
-def read_file(path: str, size: int = 0) -> bytes:
-    """The content of a file that should hold `size` bytes; raises `OSError`, also for what is no file, or has no end."""
-    file = os.open(path, _READING)
-    try:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise OSError(errno.EINVAL, "Not a regular file")
-        raw = os.read(file, size + 1)
-        if len(raw) <= size:
-            return raw
-        pieces = [raw]
-        while piece := os.read(file, 1 << 18):
-            pieces.append(piece)
-        return b"".join(pieces)
-    finally:
-        os.close(file)
-
-
 def content_digest(raw: bytes) -> bytes:
     """The 16 bytes that stand for a file's content."""
     from hashlib import blake2b
@@ -588,7 +383,7 @@ def _look_into(root: Path, entries: Sequence[FileEntry], look: Callable[[bytes],
                 found.append(unreadable + bytes(width))
         return b"".join(found)
 
-    parts = _spread(entries)
+    parts = spread(entries, _SHARE)
     answers = [forked(partial(records, part)) for part in parts[1:]]
     joined = b"".join([records(parts[0]), *(answer() for answer in answers)])
     step = width + 1
@@ -598,82 +393,3 @@ def _look_into(root: Path, entries: Sequence[FileEntry], look: Callable[[bytes],
         for path, start in zip(paths, range(0, len(joined), step), strict=True)
         if joined[start : start + 1] == readable
     }
-
-
-# -- A second processor --
-
-
-def forked(work: Callable[[], bytes]) -> Callable[[], bytes]:
-    """Start `work` in a process of its own; the function returned waits for what it returns.
-
-    Where that cannot be done, or the process ends without an answer, the function returned does the work itself.
-    """
-    if not _can_fork():
-        return work
-    reader, writer = os.pipe()
-    try:
-        child = os.fork()
-    except OSError:
-        os.close(reader)
-        os.close(writer)
-        return work
-    if child == 0:
-        _answer(work, writer)
-    os.close(writer)
-
-    def wait() -> bytes:
-        with os.fdopen(reader, "rb") as pipe:
-            answer = pipe.read()
-        with suppress(ChildProcessError):
-            os.waitpid(child, 0)
-        return answer[:-1] if answer.endswith(_DONE) else work()
-
-    return wait
-
-
-class Turns:
-    """Work that several processes share: whoever is free takes the next turn, in whichever order it has the work.
-
-    The turns lie in a pipe, numbered, where each can be taken once; all of them fit into the smallest pipe there is.
-    """
-
-    def __init__(self, count: int) -> None:
-        self._step = 1 + count // _MOST_TURNS
-        self._reader, writer = os.pipe()
-        for turn in range(0, count, self._step):
-            os.write(writer, turn.to_bytes(_TURN, "little"))
-        os.close(writer)
-
-    def of(self, work: Sequence[T]) -> Iterator[tuple[int, T]]:
-        """Pieces of `work` from its first on, as long as there are turns, each with the number of those begun before it."""
-        for start in range(0, len(work), self._step):
-            turn = os.read(self._reader, _TURN)
-            if not turn:
-                break
-            yield from enumerate(work[start : start + self._step], int.from_bytes(turn, "little"))
-
-    def __del__(self) -> None:
-        os.close(self._reader)
-
-
-def _answer(work: Callable[[], bytes], writer: int) -> NoReturn:
-    """The life of the child: nothing of the parent's may be flushed, closed or reported a second time."""
-    try:
-        with os.fdopen(writer, "wb") as pipe:
-            pipe.write(work() + _DONE)
-    finally:
-        os._exit(0)
-
-
-def _can_fork() -> bool:
-    """Whether a bare fork is sound: on Linux, with one thread, and where a second processor is there to use."""
-    if sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2:
-        return False
-    threading = sys.modules.get("threading")
-    return threading is None or threading.active_count() == 1
-
-
-def _spread(entries: Sequence[FileEntry]) -> list[Sequence[FileEntry]]:
-    processors = len(os.sched_getaffinity(0)) if _can_fork() else 1
-    count = max(1, min(processors, _MOST_PROCESSES, len(entries) // _SHARE))
-    return [entries[part::count] for part in range(count)]

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
-from keel_lint.discovery import is_test_code, read_file
+from keel_lint.discovery import is_test_code
 from keel_lint.finding import Hop
 from keel_lint.index.facts import MODULE, Definition, Import, ModuleFacts
+from keel_lint.reading import read_file
 from keel_lint.source import Source
 
 if TYPE_CHECKING:

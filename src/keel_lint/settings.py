@@ -16,7 +16,8 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-from keel_lint.discovery import DEFAULT_EXCLUDE, read_file
+from keel_lint.discovery import DEFAULT_EXCLUDE
+from keel_lint.reading import read_file
 
 if TYPE_CHECKING:
     from keel_lint.rule import Registry
@@ -144,11 +145,6 @@ class Settings:
         text = str(path).replace(os.sep, "/")
         names, expression = self._excluded
         return text.rpartition("/")[2] in names or (expression is not None and expression.match(text) is not None)
-
-    def excludes_within(self, path: Path, top: Path) -> bool:
-        """Whether `exclude` names `path` or a folder between it and `top`; for files that were named (`force_exclude`)."""
-        between = [folder for folder in path.parents if folder != top and top in folder.parents]
-        return self.excludes(path) or any(map(self.excludes, between))
 
     def ignored(self, path: str | Path) -> tuple[str, ...]:
         """The codes, prefixes and slugs that `per_file_ignores` takes away from a file."""

@@ -19,7 +19,7 @@ import msgspec
 
 from keel_lint import __version__
 from keel_lint.cache import Cache, Files, decode, encode
-from keel_lint.discovery import BITS, FileEntry, Turns, forked, is_template, is_test_code
+from keel_lint.discovery import BITS, FileEntry, is_template, is_test_code
 from keel_lint.finding import Finding, Span
 from keel_lint.fixes import DEEP, bracket_depth
 from keel_lint.flow import Flow
@@ -27,6 +27,7 @@ from keel_lint.glance import Glance
 from keel_lint.index.facts import ModuleFacts
 from keel_lint.jobs import Jobs
 from keel_lint.outcome import CheckOptions, Outcome, Progress, Unresolved
+from keel_lint.processes import Turns, forked
 from keel_lint.project import Project, Read
 from keel_lint.settings import Settings, select
 from keel_lint.source import Source, SourceError

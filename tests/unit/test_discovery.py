@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keel_lint import discovery
-from keel_lint.discovery import BITS, FileEntry, Patterns, discover, find_project_root, group_by_project
+from keel_lint.discovery import BITS, FileEntry, discover, group_by_project
+from keel_lint.ignoring import Patterns
+from keel_lint.reading import read_file
+
+
+def project_of(paths: list[Path]) -> Path:
+    (root,) = group_by_project(paths)
+    return root
 
 
 def write(root: Path, *paths: str, content: str = "") -> None:
@@ -298,21 +304,19 @@ def test_a_link_into_the_project_is_what_it_leads_to(project: Path) -> None:
 
 def test_the_project_is_the_git_top_level(repository: Path) -> None:
     write(repository, "a/b/c.py")
-    assert find_project_root([repository / "a" / "b" / "c.py"]) == repository
-    assert find_project_root([repository / "a" / "nosuch.py", repository]) == repository
+    assert project_of([repository / "a" / "b" / "c.py"]) == repository
+    assert project_of([repository / "a" / "nosuch.py", repository]) == repository
 
 
 def test_a_worktree_is_a_project(repository: Path) -> None:
     write(repository, "tree/.git", "tree/x/a.py", content="gitdir: elsewhere\n")
-    assert find_project_root([repository / "tree" / "x" / "a.py"]) == repository / "tree"
+    assert project_of([repository / "tree" / "x" / "a.py"]) == repository / "tree"
 
 
-def test_outside_git_the_project_is_the_common_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_git_the_project_is_the_common_parent(tmp_path: Path) -> None:
     write(tmp_path, "a/b/c.py", "a/d.py")
-    assert find_project_root([tmp_path / "a" / "d.py"]) == tmp_path / "a"
-    assert find_project_root([tmp_path / "a" / "b" / "c.py", tmp_path / "a" / "d.py"]) == tmp_path / "a"
-    monkeypatch.chdir(tmp_path)
-    assert find_project_root([]) == tmp_path
+    assert project_of([tmp_path / "a" / "d.py"]) == tmp_path / "a"
+    assert project_of([tmp_path / "a" / "b" / "c.py", tmp_path / "a" / "d.py"]) == tmp_path / "a"
 
 
 def test_paths_are_grouped_by_project(tmp_path: Path) -> None:
@@ -323,7 +327,6 @@ def test_paths_are_grouped_by_project(tmp_path: Path) -> None:
         tmp_path: [three, four],
         tmp_path / "two": [two],
     }
-    assert find_project_root([one, two]) == tmp_path
 
 
 # -- What a file is --
@@ -397,70 +400,5 @@ def test_a_name_is_a_whole_identifier() -> None:
 
 def test_a_file_that_grew_is_read_whole(tmp_path: Path) -> None:
     write(tmp_path, "a.py", content="x" * 600_000)
-    assert len(discovery.read_file(str(tmp_path / "a.py"), 10)) == 600_000
-    assert len(discovery.read_file(str(tmp_path / "a.py"), 700_000)) == 600_000
-
-
-FORK = """
-import os, sys
-from keel_lint.discovery import forked
-os.sched_getaffinity = lambda _: {0, 1}
-print("said once", end="")
-parent = os.getpid()
-elsewhere = forked(lambda: str(os.getpid() != parent).encode())
-fallen = forked(lambda: b"here" if os.getpid() == parent else os._exit(9))
-failed = forked(lambda: b"here" if os.getpid() == parent else 1 / 0)
-sys.stderr.write(f"{elsewhere()} {fallen()} {failed()}")
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="a bare fork is used on Linux only")
-def test_work_in_a_child_is_done_here_where_the_child_fails() -> None:
-    done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, check=True)
-    assert done.stderr == "b'True' b'here' b'here'"
-    assert done.stdout == "said once"
-
-
-def test_without_a_fork_the_work_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "platform", "win32")
-    assert discovery.forked(lambda: str(os.getpid()).encode())() == str(os.getpid()).encode()
-
-
-@pytest.mark.parametrize("count", [0, 1, 7, 999, 1000, 1001, 5003])
-def test_each_turn_is_taken_once_and_from_both_ends_nothing_is_left_out(count: int) -> None:
-    work = list(range(count))
-    turns = discovery.Turns(count)
-    forward, backward = turns.of(work), turns.of(work[::-1])
-    front = [next(forward, None) for _ in range(count // 3)]
-    back = [item for _, item in backward]
-    rest = [item for _, item in forward]
-    assert {item for one in front if one is not None for item in one[1:]} | set(back) | set(rest) == set(work)
-    assert len(front) + len(back) + len(rest) <= count + 1 + count // 500
-
-
-def test_turns_are_numbered_over_all_who_take_them() -> None:
-    turns = discovery.Turns(4)
-    first, second = turns.of("abcd"), turns.of("dcba")
-    assert [next(first), next(second), next(first), next(second)] == [(0, "a"), (1, "d"), (2, "b"), (3, "c")]
-    assert (next(first, None), next(second, None)) == (None, None)
-
-
-DIES = """
-import os, sys
-from keel_lint import discovery, verdicts
-parent = os.getpid()
-discovery._can_fork = lambda: True
-judge = verdicts.Judging._judge_file
-verdicts.Judging._judge_file = lambda self, path: judge(self, path) if os.getpid() == parent else os._exit(9)
-from keel_lint.cli import main
-sys.exit(main(["check", "--isolated", "--no-cache", "--output-format", "concise", *sys.argv[1:]]))
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="a bare fork is used on Linux only")
-def test_a_process_that_dies_takes_no_verdict_with_it(tmp_path: Path) -> None:
-    bad = "from django.db.transaction import on_commit\n\nfrom jobs import t\n\non_commit(t.delay(1))\n"
-    write(tmp_path, "jobs.py", content="from celery import shared_task\n\n\n@shared_task\ndef t(n): pass\n")
-    write(tmp_path, *(f"a{number}.py" for number in range(60)), content=bad)
-    done = subprocess.run([sys.executable, "-c", DIES, str(tmp_path)], capture_output=True, text=True, check=False)
-    assert done.stdout.count("KEL104") == 60, done
+    assert len(read_file(str(tmp_path / "a.py"), 10)) == 600_000
+    assert len(read_file(str(tmp_path / "a.py"), 700_000)) == 600_000

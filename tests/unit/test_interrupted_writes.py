@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from keel_lint import fixes
-from keel_lint.discovery import read_file
 from keel_lint.fixes import write_atomically
+from keel_lint.reading import read_file
 from keel_lint.rule import Registry
 from keel_lint.runner import Linter
 from keel_lint.settings import Overrides, SettingsFinder

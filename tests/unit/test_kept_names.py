@@ -79,7 +79,7 @@ def test_only_changed_files_are_taken_apart_again(shop: Path, monkeypatch: pytes
 
     monkeypatch.setattr(naming, "identifiers", seen)
     if processes == 1:
-        monkeypatch.setattr(discovery, "_can_fork", lambda: False)
+        monkeypatch.setattr("keel_lint.processes.can_fork", lambda: False)
     # Whether `close_01` is called in a transaction was of no interest before.
     changed = CALLER.format(number=1).replace("with transaction.atomic()", "if order")
     write(shop / "shop/views_1.py", changed, 1_000_000_001)

@@ -194,9 +194,6 @@ def test_exclusion(tmp_path: Path) -> None:
     for path in ("venvs", "migrations", "app/migrations.py", "other/app/migrations", "app/a.py"):
         assert not settings.excludes(tmp_path / path), path
     assert settings.excludes("/elsewhere/x")
-    assert settings.excludes_within(tmp_path / ".venv" / "lib" / "a.py", tmp_path)
-    assert not settings.excludes_within(tmp_path / "lib" / "a.py", tmp_path)
-    assert not settings.excludes_within(tmp_path / "build" / "lib" / "a.py", tmp_path / "build")
 
 
 def test_all_problems_are_told_at_once_with_their_places(tmp_path: Path) -> None:
