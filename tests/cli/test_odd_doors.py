@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -36,6 +37,12 @@ ODD: dict[str, bytes] = {
     "empty": b"",
     "blank": b"\f",
 }
+try:
+    ast.parse("\0")
+except SyntaxError:
+    pass
+except ValueError:  # so it was before Python 3.11.4, and flake8 itself ends with a traceback then
+    del ODD["null"]
 FOUND = {"latin_1", "mark", "crlf", "form_feed", "separators", "deep"}
 """Those that flake8 can read and Python can parse."""
 
