@@ -123,6 +123,11 @@ if TYPE_CHECKING:
 
 _OPTIONS = ("retry_backoff", "retry_kwargs", "retry_jitter", "retry_backoff_max", "dont_autoretry_for")
 _READ = re.compile(rb"\.(?:retry_backoff|retry_kwargs|retry_jitter|retry_backoff_max)\b")
+_NEVER = "Celery ignores them and never retries it by itself; add `autoretry_for=(...)`"
+_BY_HAND = (
+    "Celery ignores them, and `retry()` waits `default_retry_delay` (180 s) each time; give it a growing `countdown=`, or add "
+    "`autoretry_for=(...)`"
+)
 _OFF: tuple[object, ...] = (None, False, (), [], 0)
 
 
@@ -155,10 +160,8 @@ class RetryOptionsWithoutAutoretry(Rule):
         if task is None or not given or self._hands_itself_on(task):
             return
         names = " and ".join(f"`{name}`" for name in _OPTIONS[:2] if name in task.given) or f"`{_first(task)}`"
-        message = (
-            f"`{task.definition.name}` has {names} but no `autoretry_for`: Celery ignores them and never retries it by itself; "
-            "add `autoretry_for=(...)`"
-        )
+        has = f"`{task.definition.name}` has {names} but no `autoretry_for`: "
+        message = has + (_BY_HAND if b".retry(" in self.definition.text else _NEVER)
         self.report((given[0].start, given[0].end), message)
 
     def _hands_itself_on(self, task: Task) -> bool:

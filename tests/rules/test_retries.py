@@ -1,4 +1,4 @@
-"""KEL202, KEL204, KEL207, KEL208, KEL213 and KEL216: what their examples do not show."""
+"""KEL202, KEL204, KEL206, KEL207, KEL208, KEL213 and KEL216: what their examples do not show."""
 
 from __future__ import annotations
 
@@ -145,3 +145,9 @@ def test_beat_is_given_the_task_by_a_call(lint: Lint) -> None:
     assert len(lint({"a.py": code}, "KEL202")) == 1
     added = "@app.on_after_configure.connect\ndef start(sender, **kwargs):\n    sender.add_periodic_task(60, f.s())\n"
     assert lint({"a.py": code + added}, "KEL202") == []
+
+
+@pytest.mark.parametrize("body", ["raise self.retry()", "requests.get('https://crm.example')"], ids=["by hand", "never"])
+def test_a_task_that_retries_by_hand_is_told_what_it_waits_for(lint: Lint, body: str) -> None:
+    (finding,) = lint({"a.py": f"{HEAD}@shared_task(bind=True, retry_backoff=True)\ndef push(self):\n    {body}\n"}, "KEL206")
+    assert ("default_retry_delay" in finding.message) is ("retry()" in body)
