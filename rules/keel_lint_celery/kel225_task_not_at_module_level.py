@@ -133,8 +133,7 @@ class TaskNotAtModuleLevel(Rule):
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
         """Whether the definition has decorated functions inside."""
-        inside = (one for one in glance.facts.definitions if glance.fact.start < one.start < glance.fact.end)
-        return any(one.decorators and one.kind == "function" for one in inside)
+        return any(one.decorators and one.kind == "function" for one in glance.inside)
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         """Judge a function that is nested in another one."""

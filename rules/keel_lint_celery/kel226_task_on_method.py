@@ -134,8 +134,8 @@ class TaskOnMethod(Rule):
     def may_find(cls, glance: Glance) -> bool:
         """Whether the definition is, or holds, a decorated function in a class."""
         definitions = glance.facts.definitions
-        inside = (one for one in definitions if glance.fact.start <= one.start < glance.fact.end and one.decorators)
-        return any(one.parent >= 0 and definitions[one.parent].kind == "class" for one in inside)
+        decorated = (one for one in (glance.fact, *glance.inside) if one.decorators)
+        return any(one.parent >= 0 and definitions[one.parent].kind == "class" for one in decorated)
 
     def finish(self) -> None:
         """Judge the methods of the definition."""

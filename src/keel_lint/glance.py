@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import takewhile
 from typing import TYPE_CHECKING
+
+from keel_lint.project import Names
 
 if TYPE_CHECKING:
     from keel_lint.flow import Flow
-    from keel_lint.index.facts import Call
+    from keel_lint.index.facts import Call, Definition
     from keel_lint.jobs import Jobs
 
 
@@ -26,7 +29,12 @@ class Glance:
     @cached_property
     def calls(self) -> tuple[Call, ...]:
         """The calls in the definition."""
-        return tuple(call for call in self.facts.calls if self.fact.start <= call.start < self.fact.end)
+        return tuple(Names.of(self.facts).calls_within(self.fact.start, self.fact.end))
+
+    @cached_property
+    def inside(self) -> tuple[Definition, ...]:
+        """The definitions that stand in this one."""
+        return tuple(takewhile(lambda one: one.start < self.fact.end, self.facts.definitions[self.position + 1 :]))
 
     @cached_property
     def text(self) -> bytes:

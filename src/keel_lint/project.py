@@ -11,10 +11,12 @@ from __future__ import annotations
 import builtins
 import re
 import sys
+from bisect import bisect_left
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from keel_lint.discovery import is_test_code
@@ -26,6 +28,8 @@ from keel_lint.source import Source
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from keel_lint.index.facts import Call
 
 T = TypeVar("T")
 State = Literal["internal", "external", "unbound", "local", "unknown"]
@@ -543,8 +547,11 @@ class Project:
         return self._at_module(package, names, attributes[-1], [], hops + 1)
 
 
+_start = attrgetter("start")
+
+
 class Names:
-    """The names of one module by scope, made once for each `ModuleFacts`."""
+    """The names of one module by scope, and its calls by place, made once for each `ModuleFacts`."""
 
     _made: dict[int, tuple[ModuleFacts, Names]] = {}  # noqa: RUF012 -- one table for all modules of the process
 
@@ -561,6 +568,11 @@ class Names:
         for position, assignment in enumerate(facts.assignments):
             if assignment.scope == MODULE and "." not in assignment.target:
                 self.assignments[assignment.target] = position
+        self._calls = sorted(facts.calls, key=_start)
+
+    def calls_within(self, start: int, end: int) -> Sequence[Call]:
+        """The calls that begin in a range of the module, in the order of their places."""
+        return self._calls[bisect_left(self._calls, start, key=_start) : bisect_left(self._calls, end, key=_start)]
 
     @classmethod
     def of(cls, facts: ModuleFacts) -> Names:

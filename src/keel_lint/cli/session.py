@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,7 +121,7 @@ class Session:
         Where standard input was `fixed`, stdout is taken, and the findings go to stderr. `read` gives the files in which the
         findings are, where these are not those of `source`. Raises `CommandError` for statistics in a format that has none.
         """
-        get = read or self.source
+        get = cache(read or self.source)  # a file is shown at every hop in it
         aside = fixed is not None and bool(self.stdin)
         report = Report(
             findings,

@@ -38,6 +38,7 @@ RUN_IN_THREADS = frozenset({
 _METHODS_IN_THREADS = {"submit": 0, "run_in_executor": 1}
 _KEYWORDS = {"threading.Thread": "target", "threading.Timer": "function"}
 _POSITIONS = {"threading.Thread": 1, "threading.Timer": 1}
+_NAME = re.compile(r"\w+")
 _PARTIAL = re.compile(r"((?:\w+\.)*partial)\(\s*((?:\w+\.)*\w+)\s*[,)]")
 ON_COMMIT = "django.db.transaction.on_commit"
 _RUNNERS = frozenset(name.rpartition(".")[2] for name in (*RUN_IT_HERE, *RUN_IN_THREADS, ON_COMMIT))
@@ -226,6 +227,10 @@ class Calls:
 
     # -- from a function back ---------------------------------------------------------------------------------------------
 
+    def of_name(self, path: str, name: str) -> Sequence[Call]:
+        """The calls in a file of what has this name, whatever it is an attribute of."""
+        return _Index.of(self._project.facts(path)).by_name.get(name, ())
+
     def callers(self, path: str, position: int, owner: Place | None = None) -> tuple[Edge, ...]:
         """The places, test code aside, where a function is run; with `owner`, a method on an instance of that class."""
         key = ("callers", path, position, owner)
@@ -345,9 +350,8 @@ class Calls:
         for name in self._names_in(facts, target, definition):
             for call in index.by_name.get(name, ()):
                 yield from self._edges_to(file, call, target, name)
-        for call in index.with_arguments:
-            if any(definition.name in argument.text for argument in call.arguments):
-                yield from (edge for edge in self._passed(file, call) if self._may_run(edge, target) is not None)
+        for call in index.by_argument.get(definition.name, ()):
+            yield from (edge for edge in self._passed(file, call) if self._may_run(edge, target) is not None)
 
     def _uses(self, file: str, name: str) -> bool:
         """Whether a name stands in a file otherwise than where it is defined or imported as it is: told without the index."""
@@ -416,17 +420,19 @@ class Calls:
 
 
 class _Index:
-    """The calls of one file by scope and by the last part of their names."""
+    """The calls of one file by scope, by the last part of their names, and by the names that stand in their arguments."""
 
     _made: dict[int, tuple[ModuleFacts, _Index]] = {}  # noqa: RUF012 -- one table for all modules of the process
 
     def __init__(self, facts: ModuleFacts) -> None:
         self.by_scope: dict[int, list[Call]] = defaultdict(list)
         self.by_name: dict[str, list[Call]] = defaultdict(list)
-        self.with_arguments = [call for call in facts.calls if call.arguments]
+        self.by_argument: dict[str, list[Call]] = defaultdict(list)
         for call in facts.calls:
             self.by_scope[call.scope].append(call)
             self.by_name[call.callee.rpartition(".")[2]].append(call)
+            for name in {name for argument in call.arguments for name in _NAME.findall(argument.text)}:
+                self.by_argument[name].append(call)
 
     @classmethod
     def of(cls, facts: ModuleFacts) -> _Index:

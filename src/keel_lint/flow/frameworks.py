@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from keel_lint.finding import Hop
+    from keel_lint.flow.calls import Calls
     from keel_lint.flow.classes import Place
     from keel_lint.index.facts import Argument, Call, Definition
     from keel_lint.project import Project
@@ -64,9 +65,10 @@ _ON = re.compile(rb"""["']ATOMIC_REQUESTS["']\s*\]?\s*[:=](?!=)\s*(?:True\b|[\w.
 class Frameworks:
     """Answers which functions Django calls inside a transaction."""
 
-    def __init__(self, project: Project, atomic: Atomic, counts: Callable[[str], bool]) -> None:
+    def __init__(self, project: Project, calls: Calls, atomic: Atomic, counts: Callable[[str], bool]) -> None:
         """`counts` says whether what a module of Django's settings holds is in force in production."""
         self._project = project
+        self._calls = calls
         self._atomic = atomic
         self._counts = counts
 
@@ -97,7 +99,7 @@ class Frameworks:
         if "migrations" not in path.split("/")[:-1] or definition.parent != MODULE:
             return None
         facts = self._project.facts(path)
-        runs = [call for call in facts.calls if call.callee.rpartition(".")[2] == "RunPython" and _hands(call, definition.name)]
+        runs = [call for call in self._calls.of_name(path, "RunPython") if _hands(call, definition.name)]
         is_atomic = not any(a.target == "atomic" and a.value == "False" for a in facts.assignments)
         if not runs or not is_atomic or any(a.keyword == "atomic" and a.text == "False" for a in runs[0].arguments):
             return None
@@ -215,9 +217,9 @@ class Frameworks:
 
     def _connected(self, path: str, definition: Definition) -> Iterator[tuple[str, str, int, int]]:
         """`post_save.connect(handler, sender=Model)` in the same file."""
-        for call in self._project.facts(path).calls:
-            owner, _, last = call.callee.rpartition(".")
-            if last == "connect" and _hands(call, definition.name) and (signal := self._signal(path, owner, call.scope)):
+        for call in self._calls.of_name(path, "connect"):
+            owner = call.callee.rpartition(".")[0]
+            if _hands(call, definition.name) and (signal := self._signal(path, owner, call.scope)):
                 yield signal, _keyword(call.arguments, "sender"), call.start, call.end
 
     def _signal(self, path: str, written: str, scope: int) -> str:

@@ -19,6 +19,7 @@ from keel_lint.flow.branches import Branches, Known
 from keel_lint.flow.expressions import parsed
 from keel_lint.flow.frameworks import Frameworks
 from keel_lint.index.facts import MODULE
+from keel_lint.project import Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,7 +61,7 @@ class Transactions:
         self._project = project
         self._calls = calls
         self._atomic = Atomic(project)
-        self._frameworks = Frameworks(project, self._atomic, counts)
+        self._frameworks = Frameworks(project, calls, self._atomic, counts)
         self._branches = Branches(project)
 
     def round_call(self, path: str, call: Call, alias: str | None = None) -> OpenTransaction | None:
@@ -114,7 +115,7 @@ class Transactions:
     def _writes(self, path: str, position: int, followed: set[tuple[str, int]]) -> bool:
         """Whether a function writes rows by itself; what the calls that are `followed` do is told by what they run."""
         definition = self._project.facts(path).definitions[position]
-        calls = (call for call in self._project.facts(path).calls if definition.start <= call.start < definition.end)
+        calls = Names.of(self._project.facts(path)).calls_within(definition.start, definition.end)
         return any(self._is_write(path, call) for call in calls if (path, call.start) not in followed)
 
     def _is_write(self, path: str, call: Call) -> bool:
@@ -169,6 +170,8 @@ class Transactions:
         places = [*(edge.start for edge in step.way[1:]), step.end]
         for edge, place in zip(step.way, places, strict=True):
             known = self._branches.passed(edge, known)
+            if not known:
+                return True  # nothing is known from here on, as when the way began below, and was found open
             if self._branches.cannot_reach(*edge.target, place, known):
                 return False
         return True
@@ -204,7 +207,7 @@ class Transactions:
             return False
         facts = self._project.facts(symbol.path)
         maker = facts.definitions[symbol.definition]
-        inside = (call for call in facts.calls if maker.start <= call.start < maker.end)
+        inside = Names.of(facts).calls_within(maker.start, maker.end)
         return any(word in call.callee.rpartition(".")[2] for call in inside for word in _DEFERRING)
 
 

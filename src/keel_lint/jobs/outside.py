@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keel_lint.jobs.instances import held_name, made_name
+from keel_lint.project import Names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,9 +135,7 @@ def followed(
         here, at, through = waiting.pop(0)
         facts = project.facts(here)
         body = facts.definitions[at]
-        for call in facts.calls:
-            if not body.body_start <= call.start < body.end:
-                continue
+        for call in Names.of(facts).calls_within(body.body_start, body.end):
             if not _may_lead(project, here, call, words):
                 continue
             symbol = project.resolve(here, call.callee, call.scope)

@@ -14,6 +14,7 @@ from keel_lint.jobs.activity_options import OptionsReader
 from keel_lint.jobs.celery_settings import CelerySettings, TaskClass, is_app
 from keel_lint.jobs.constants import Constants
 from keel_lint.jobs.values import UNKNOWN, fold
+from keel_lint.project import Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -232,8 +233,8 @@ class Tasks:
         maker = facts.definitions[symbol.definition]
         if maker.kind != "function":
             return None
-        for call in facts.calls:
-            if not maker.start <= call.start < maker.end or call.callee.rpartition(".")[2] not in _MAKING:
+        for call in Names.of(facts).calls_within(maker.start, maker.end):
+            if call.callee.rpartition(".")[2] not in _MAKING:
                 continue
             if self._is_task_call(symbol.path, call.callee, call.scope):
                 given = (argument for argument in call.arguments if argument.keyword not in {"", "*", "**"})
