@@ -177,6 +177,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from keel_lint.index.roles import DISPATCHES, SIGNATURES
+from keel_lint.index.tables import Calls
 from keel_lint.jobs.messages import message_of, sends_more_than_keys, serializer
 from keel_lint.jobs.types import Types
 from keel_lint.rule import Rule
@@ -299,9 +300,9 @@ class _Rewrite:
         """Whether the task sends itself again under the name `self`, with arguments that are not read here."""
         facts = self.project.facts(self.task.path)
         body = self.task.definition
-        for call in facts.calls:
+        for call in Calls.of(facts).within(body.start, body.end):
             owner, _, method = call.callee.rpartition(".")
-            if not body.start <= call.start < body.end or owner != "self":
+            if owner != "self":
                 continue
             if method in DISPATCHES | SIGNATURES | {"replace", "map", "starmap", "chunks"}:
                 return True

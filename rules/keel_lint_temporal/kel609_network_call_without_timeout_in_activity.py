@@ -112,7 +112,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from keel_lint.jobs.outside import outgoing
+from keel_lint.jobs.outside import calls_on, outgoing
 from keel_lint.rule import Rule
 from keel_lint_temporal._workflow_code import is_activity
 
@@ -160,9 +160,8 @@ class NetworkCallWithoutTimeoutInActivity(Rule):
             f"{reached} has no timeout: when the service does not answer, `{node.name.value}` keeps its thread for ever, and "
             "every new attempt takes one more; pass `timeout=10`"
         )
-        project = self.definition.project
         places = [*call.through[1:], (call.path, call.start, call.end, call.name)] if call.through else []
-        hops = tuple(project.hop(p, s, e, f"`{name}` is called here") for p, s, e, name in places)
+        hops = calls_on(self.definition.project, places)
         self.report(where, message, fix=None if call.through else self.insertion(node, call), hops=hops)
 
     def insertion(self, node: cst.FunctionDef, call: Outgoing) -> FixBuilder | None:

@@ -12,9 +12,9 @@ import libcst as cst
 
 from keel_lint.finding import Finding
 from keel_lint.glance import Glance
+from keel_lint.index.tables import Names
 from keel_lint.jobs.bindings import Bindings
 from keel_lint.jobs.values import fold
-from keel_lint.project import Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

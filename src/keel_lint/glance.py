@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from keel_lint.project import Names
+from keel_lint.index.tables import Calls
 
 if TYPE_CHECKING:
     from keel_lint.flow import Flow
@@ -29,7 +29,7 @@ class Glance:
     @cached_property
     def calls(self) -> tuple[Call, ...]:
         """The calls in the definition."""
-        return tuple(Names.of(self.facts).calls_within(self.fact.start, self.fact.end))
+        return tuple(Calls.of(self.facts).within(self.fact.start, self.fact.end))
 
     @cached_property
     def inside(self) -> tuple[Definition, ...]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from keel_lint.cache import decode, encode
 from keel_lint.discovery import identifiers
 
 if TYPE_CHECKING:
@@ -110,17 +111,11 @@ class Naming:
         positions = {path: position for position, path in enumerate(self._paths)}
         digests = [self._digest_of(path) for path in self._paths]
         answers = {name: [positions[path] for path in self.files(name)] for name in sorted(wanted)}
-        try:
-            return msgspec.msgpack.encode(_Known(list(self._paths), digests, answers))
-        except UnicodeEncodeError:  # a file name that is not UTF-8
-            return None
+        return encode(_Known(list(self._paths), digests, answers)) or None
 
 
 def _decoded(blob: bytes | None) -> _Known:
-    try:
-        known = msgspec.msgpack.decode(blob, type=_Known) if blob is not None else None
-    except msgspec.DecodeError:
-        known = None
+    known = decode(blob, _Known)
     if known is None or len(known.paths) != len(known.digests):
         return _Known([], [], {})
     return known

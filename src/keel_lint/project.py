@@ -11,17 +11,16 @@ from __future__ import annotations
 import builtins
 import re
 import sys
-from bisect import bisect_left
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from operator import attrgetter
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from keel_lint.discovery import is_test_code
 from keel_lint.finding import Hop
 from keel_lint.index.facts import MODULE, Definition, Import, ModuleFacts
+from keel_lint.index.tables import Names
 from keel_lint.reading import read_file
 from keel_lint.source import Source
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from keel_lint.index.facts import Call
 
 T = TypeVar("T")
 State = Literal["internal", "external", "unbound", "local", "unknown"]
@@ -545,48 +543,6 @@ class Project:
         if not names.binds_other_than_module(attributes[-1]):
             return None
         return self._at_module(package, names, attributes[-1], [], hops + 1)
-
-
-_start = attrgetter("start")
-
-
-class Names:
-    """The names of one module by scope, and its calls by place, made once for each `ModuleFacts`."""
-
-    _made: dict[int, tuple[ModuleFacts, Names]] = {}  # noqa: RUF012 -- one table for all modules of the process
-
-    def __init__(self, facts: ModuleFacts) -> None:
-        self.imports: dict[tuple[int, str], list[Import]] = defaultdict(list)
-        self.definitions: dict[tuple[int, str], list[int]] = defaultdict(list)
-        self.stars: list[Import] = []
-        self.bindings = {scope: frozenset(names) for scope, names in facts.bindings.items()}
-        self.assignments: dict[str, int] = {}
-        for record in facts.imports:
-            (self.stars if record.name == "*" else self.imports[record.scope, record.name]).append(record)
-        for position, definition in enumerate(facts.definitions):
-            self.definitions[definition.parent, definition.name].append(position)
-        for position, assignment in enumerate(facts.assignments):
-            if assignment.scope == MODULE and "." not in assignment.target:
-                self.assignments[assignment.target] = position
-        self._calls = sorted(facts.calls, key=_start)
-
-    def calls_within(self, start: int, end: int) -> Sequence[Call]:
-        """The calls that begin in a range of the module, in the order of their places."""
-        return self._calls[bisect_left(self._calls, start, key=_start) : bisect_left(self._calls, end, key=_start)]
-
-    @classmethod
-    def of(cls, facts: ModuleFacts) -> Names:
-        """The names of a module."""
-        known = cls._made.get(id(facts))
-        if known is None or known[0] is not facts:
-            known = cls._made[id(facts)] = (facts, cls(facts))
-        return known[1]
-
-    def binds_other_than_module(self, name: str) -> bool:
-        """Whether the module itself defines or assigns the name, or imports it as an attribute under another name."""
-        if self.definitions.get((MODULE, name)) or name in self.assignments:
-            return True
-        return any(record.attribute and record.attribute != name for record in self.imports.get((MODULE, name), ()))
 
 
 def _exports(facts: ModuleFacts, name: str) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from keel_lint.index.facts import MODULE, Argument, Block, Call, Decorator, Definition, ModuleFacts
+from keel_lint.index.tables import Calls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -204,8 +205,8 @@ class Atomic:
     def _round_decorated(self, symbol: Symbol) -> OpenTransaction | None:
         facts = self._project.facts(symbol.path)
         maker = facts.definitions[symbol.definition]
-        for call in facts.calls if maker.kind == "function" else ():
-            if maker.start <= call.start < maker.end and call.scope != symbol.definition and _calls_outer(facts, call):
+        for call in Calls.of(facts).within(maker.start, maker.end) if maker.kind == "function" else ():
+            if call.scope != symbol.definition and _calls_outer(facts, call):
                 opened = next(self.round_block(symbol.path, call.block), None) or self.by_decorator(
                     symbol.path, facts.definitions[call.scope]
                 )

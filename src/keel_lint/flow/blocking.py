@@ -10,8 +10,8 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keel_lint.flow.expressions import parsed
 from keel_lint.flow.reaching import Reached, Reaching
+from keel_lint.index.expressions import parsed
 from keel_lint.jobs.blocking import Kind, kind_of
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import ast
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from keel_lint.flow.expressions import parsed
+from keel_lint.index.expressions import parsed
 from keel_lint.index.facts import MODULE
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ name of a function stands are indexed.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from keel_lint.flow.classes import Classes, Instance, Place
+from keel_lint.index import tables
 from keel_lint.index.facts import MODULE
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ RUN_IN_THREADS = frozenset({
 _METHODS_IN_THREADS = {"submit": 0, "run_in_executor": 1}
 _KEYWORDS = {"threading.Thread": "target", "threading.Timer": "function"}
 _POSITIONS = {"threading.Thread": 1, "threading.Timer": 1}
-_NAME = re.compile(r"\w+")
 _PARTIAL = re.compile(r"((?:\w+\.)*partial)\(\s*((?:\w+\.)*\w+)\s*[,)]")
 ON_COMMIT = "django.db.transaction.on_commit"
 _RUNNERS = frozenset(name.rpartition(".")[2] for name in (*RUN_IT_HERE, *RUN_IN_THREADS, ON_COMMIT))
@@ -170,7 +169,7 @@ class Calls:
         return self._project.memo(("callees", path, position), lambda: tuple(self._callees(path, position)), ())
 
     def _callees(self, path: str, position: int) -> Iterator[Edge]:
-        for call in _Index.of(self._project.facts(path)).by_scope.get(position, ()):
+        for call in tables.Calls.of(self._project.facts(path)).by_scope.get(position, ()):
             found = self.called(path, call)
             if found is not None:
                 yield _edge(path, call, found)
@@ -229,7 +228,7 @@ class Calls:
 
     def of_name(self, path: str, name: str) -> Sequence[Call]:
         """The calls in a file of what has this name, whatever it is an attribute of."""
-        return _Index.of(self._project.facts(path)).by_name.get(name, ())
+        return tables.Calls.of(self._project.facts(path)).by_name.get(name, ())
 
     def callers(self, path: str, position: int, owner: Place | None = None) -> tuple[Edge, ...]:
         """The places, test code aside, where a function is run; with `owner`, a method on an instance of that class."""
@@ -259,7 +258,7 @@ class Calls:
         for place in self._project.methods(*owner, name):
             if place == (path, scope):
                 return True
-            calls = _Index.of(self._project.facts(place[0])).by_scope.get(place[1], ())
+            calls = tables.Calls.of(self._project.facts(place[0])).by_scope.get(place[1], ())
             if not any(call.callee == f"super().{name}" for call in calls):
                 return False
         return True
@@ -278,9 +277,8 @@ class Calls:
     def _callers_inside(self, path: str, facts: ModuleFacts, definition: Definition, position: int) -> Iterator[Edge]:
         """The callers of a nested function: they stand in the functions round it."""
         outer = facts.definitions[definition.parent] if definition.parent != MODULE else None
-        for call in facts.calls:
-            if outer is None or outer.start <= call.start < outer.end:
-                yield from self._edges_to(path, call, (path, position), definition.name)
+        for call in facts.calls if outer is None else tables.Calls.of(facts).within(outer.start, outer.end):
+            yield from self._edges_to(path, call, (path, position), definition.name)
 
     def _files_that_may_call(self, path: str, definition: Definition, owner: Place | None) -> Sequence[str]:
         parent = definition.parent
@@ -346,7 +344,7 @@ class Calls:
         facts = self._project.try_facts(file) if self._uses(file, definition.name) else None
         if facts is None:
             return
-        index = _Index.of(facts)
+        index = tables.Calls.of(facts)
         for name in self._names_in(facts, target, definition):
             for call in index.by_name.get(name, ()):
                 yield from self._edges_to(file, call, target, name)
@@ -417,29 +415,6 @@ class Calls:
             edge.on_self,
             edge.alias,
         )
-
-
-class _Index:
-    """The calls of one file by scope, by the last part of their names, and by the names that stand in their arguments."""
-
-    _made: dict[int, tuple[ModuleFacts, _Index]] = {}  # noqa: RUF012 -- one table for all modules of the process
-
-    def __init__(self, facts: ModuleFacts) -> None:
-        self.by_scope: dict[int, list[Call]] = defaultdict(list)
-        self.by_name: dict[str, list[Call]] = defaultdict(list)
-        self.by_argument: dict[str, list[Call]] = defaultdict(list)
-        for call in facts.calls:
-            self.by_scope[call.scope].append(call)
-            self.by_name[call.callee.rpartition(".")[2]].append(call)
-            for name in {name for argument in call.arguments for name in _NAME.findall(argument.text)}:
-                self.by_argument[name].append(call)
-
-    @classmethod
-    def of(cls, facts: ModuleFacts) -> _Index:
-        known = cls._made.get(id(facts))
-        if known is None or known[0] is not facts:
-            known = cls._made[id(facts)] = (facts, cls(facts))
-        return known[1]
 
 
 def _edge(path: str, call: Call, found: Called, written: str = "", how: How = "call", alias: str = "") -> Edge:

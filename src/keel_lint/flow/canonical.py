@@ -6,6 +6,7 @@ import ast
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from keel_lint.index.expressions import parsed
 from keel_lint.index.facts import MODULE
 from keel_lint.jobs.instances import made_name
 from keel_lint.jobs.nondeterminism import GIVES
@@ -115,9 +116,8 @@ class CanonicalNames:
 @lru_cache(maxsize=4096)
 def _callee(value: str) -> str:
     """A value as `Call.callee` is written: `boto3.client()` for `boto3.client("s3")`; empty for what is no name or call."""
-    try:
-        node = ast.parse(value.strip(), mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
+    node = parsed(value)
+    if node is None:
         return ""
     if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.Or):
         node = node.values[-1]

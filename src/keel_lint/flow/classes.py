@@ -10,9 +10,9 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from keel_lint.flow.expressions import parsed
+from keel_lint.index.expressions import parsed
 from keel_lint.index.facts import MODULE
-from keel_lint.project import Names
+from keel_lint.index.tables import Locals, Names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -146,7 +146,7 @@ class Classes:
         parameter = next((p for p in definition.parameters if p.name == name), None)
         if parameter is not None and parameter.kind in {"vararg", "kwarg"}:
             return None
-        assigned = [a for a in _locals(facts).get((scope, name), ()) if a.value != "None" or a.annotation]
+        assigned = [a for a in Locals.of(facts).by_name.get((scope, name), ()) if a.value != "None" or a.annotation]
         found = [self._assigned(path, assignment, scope, depth) for assignment in assigned]
         if parameter is not None and (parameter.annotation or not found):
             found.append(self._annotated(path, parameter.annotation, scope) if parameter.annotation else None)
@@ -231,17 +231,3 @@ def _dotted(node: ast.expr) -> str | None:
         parts.append(node.attr)
         node = node.value
     return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else None
-
-
-_made: dict[int, tuple[ModuleFacts, dict[tuple[int, str], list[Assignment]]]] = {}
-
-
-def _locals(facts: ModuleFacts) -> dict[tuple[int, str], list[Assignment]]:
-    """The assignments to local names of functions, by scope and name."""
-    known = _made.get(id(facts))
-    if known is None or known[0] is not facts:
-        table: dict[tuple[int, str], list[Assignment]] = {}
-        for assignment in facts.locals:
-            table.setdefault((assignment.scope, assignment.target), []).append(assignment)
-        known = _made[id(facts)] = (facts, table)
-    return known[1]

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from keel_lint.flow.bodies import Body, Write, bodies
 from keel_lint.flow.calls import Edge
-from keel_lint.flow.expressions import parsed
 from keel_lint.flow.reaching import Reached, Reaching
 from keel_lint.flow.unordered import Origin, Unordered
+from keel_lint.index.expressions import parsed
 from keel_lint.index.facts import MODULE
 from keel_lint.jobs.nondeterminism import (
     ENVIRONMENT_VARIABLES,

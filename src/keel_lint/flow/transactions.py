@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 from keel_lint.flow.atomic import Atomic, OpenTransaction
 from keel_lint.flow.branches import Branches, Known
-from keel_lint.flow.expressions import parsed
 from keel_lint.flow.frameworks import Frameworks
+from keel_lint.index import tables
+from keel_lint.index.expressions import parsed
 from keel_lint.index.facts import MODULE
-from keel_lint.project import Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,7 +115,7 @@ class Transactions:
     def _writes(self, path: str, position: int, followed: set[tuple[str, int]]) -> bool:
         """Whether a function writes rows by itself; what the calls that are `followed` do is told by what they run."""
         definition = self._project.facts(path).definitions[position]
-        calls = Names.of(self._project.facts(path)).calls_within(definition.start, definition.end)
+        calls = tables.Calls.of(self._project.facts(path)).within(definition.start, definition.end)
         return any(self._is_write(path, call) for call in calls if (path, call.start) not in followed)
 
     def _is_write(self, path: str, call: Call) -> bool:
@@ -207,7 +207,7 @@ class Transactions:
             return False
         facts = self._project.facts(symbol.path)
         maker = facts.definitions[symbol.definition]
-        inside = Names.of(facts).calls_within(maker.start, maker.end)
+        inside = tables.Calls.of(facts).within(maker.start, maker.end)
         return any(word in call.callee.rpartition(".")[2] for call in inside for word in _DEFERRING)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Literal
 
-from keel_lint.flow.expressions import parsed
+from keel_lint.index.expressions import parsed
 from keel_lint.index.facts import MODULE
 
 if TYPE_CHECKING:

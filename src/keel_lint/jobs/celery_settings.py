@@ -12,8 +12,10 @@ from functools import cached_property
 
 import msgspec
 
+from keel_lint.index.expressions import parsed
 from keel_lint.index.facts import MODULE, Argument, Assignment, Call, ModuleFacts, assignments_of
 from keel_lint.index.roles import makes_application
+from keel_lint.index.tables import Calls
 from keel_lint.jobs.settings_modules import NOT_PRODUCTION, SettingsModules
 from keel_lint.jobs.values import UNKNOWN, fold
 from keel_lint.project import Project, Symbol
@@ -173,9 +175,7 @@ def _makes_app(project: Project, symbol: Symbol) -> bool:
         return not APP_CLASSES.isdisjoint(project.base_names(symbol.path, symbol.definition))
     if "Celery" in definition.returns:
         return True
-    return any(
-        call.callee.rpartition(".")[2] == "Celery" and definition.start <= call.start < definition.end for call in facts.calls
-    )
+    return any(call.callee.rpartition(".")[2] == "Celery" for call in Calls.of(facts).within(definition.start, definition.end))
 
 
 def _may_make_app(call: Call) -> bool:
@@ -389,9 +389,8 @@ class _Reader:
 
     def items(self, path: str, text: str, scope: int, depth: int) -> Iterator[tuple[str, str]]:
         """The string keys of a dict given as source, and the source of their values; names and `**` are followed."""
-        try:
-            tree = ast.parse(text.strip(), mode="eval").body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = parsed(text)
+        if tree is None:
             self.opaque = True
             return
         for name, value in _pairs(tree):

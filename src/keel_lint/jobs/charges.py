@@ -12,7 +12,7 @@ import libcst as cst
 from keel_lint.definition import descendants
 from keel_lint.jobs.guards import Guards
 from keel_lint.jobs.instances import made_name
-from keel_lint.jobs.outside import followed, leads_to
+from keel_lint.jobs.outside import calls_on, followed, leads_to
 from keel_lint.jobs.payments import WORDS, carries_key, is_careful, is_service, paying_verb, payment, pays_a_part
 from keel_lint.jobs.receivers import Receivers
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from keel_lint.fixing import FixBuilder
     from keel_lint.glance import Glance
     from keel_lint.index.facts import Call, Import
-    from keel_lint.jobs.outside import Through
     from keel_lint.jobs.payments import Key, Payment
     from keel_lint.project import Project
 
@@ -279,14 +278,10 @@ def _find_payment(project: Project, path: str, position: int) -> tuple[str, tupl
             continue
         places = (*through, (here, call.start, 0, ""))
         if not any(_is_careful_at(project, place, offset) for place, offset, _, _ in places):
-            return name, _hops(project, (*through, (here, call.start, call.end, name)))
+            return name, calls_on(project, (*through, (here, call.start, call.end, name)))
     return None
 
 
 def _is_careful_at(project: Project, path: str, offset: int) -> bool:
     round_it = [one for one in project.facts(path).definitions if one.kind == "function" and one.start <= offset < one.end]
     return any(is_careful(project.source(path).slice(one.body_start, one.end)) for one in round_it)
-
-
-def _hops(project: Project, through: Through) -> tuple[Hop, ...]:
-    return tuple(project.hop(path, start, end, f"`{name}` is called here") for path, start, end, name in through)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keel_lint.project import Names
+from keel_lint.index.tables import Calls
 
 if TYPE_CHECKING:
     from keel_lint.jobs import Jobs
@@ -61,7 +61,7 @@ def _defers(jobs: Jobs, task: Task | None, method: str) -> bool:
         return False
     facts = jobs.project.facts(found[0])
     body = facts.definitions[found[1]]
-    inside = (call.callee.rpartition(".")[2].lower() for call in Names.of(facts).calls_within(body.start, body.end))
+    inside = (call.callee.rpartition(".")[2].lower() for call in Calls.of(facts).within(body.start, body.end))
     return any("commit" in name and name != "commit" for name in inside)
 
 

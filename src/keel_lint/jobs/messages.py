@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 import msgspec
 
+from keel_lint.index.expressions import parsed
 from keel_lint.index.roles import DISPATCHES, SIGNATURES
 from keel_lint.jobs.dispatches import Dispatch
 from keel_lint.jobs.plain import Plain
@@ -204,7 +205,7 @@ def _items(node: cst.BaseExpression | None) -> tuple[list[Passed], bool]:
 
 def _count(text: str) -> int | None:
     """How many elements a display of a tuple or list has, which is given as source."""
-    node = _expression(text)
+    node = parsed(text)
     if isinstance(node, (ast.Tuple, ast.List)):
         return None if any(isinstance(one, ast.Starred) for one in node.elts) else len(node.elts)
     return 0 if isinstance(node, ast.Constant) and node.value is None else None
@@ -212,7 +213,7 @@ def _count(text: str) -> int | None:
 
 def _keys(text: str) -> list[str] | None:
     """The keys of a display of a dict, or of `dict(...)`, which is given as source."""
-    node = _expression(text)
+    node = parsed(text)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict" and not node.args:
         found: list[object] = [one.arg for one in node.keywords]
     elif isinstance(node, ast.Dict):
@@ -221,10 +222,3 @@ def _keys(text: str) -> list[str] | None:
         return [] if isinstance(node, ast.Constant) and node.value is None else None
     keys = [one for one in found if isinstance(one, str)]
     return keys if len(keys) == len(found) else None
-
-
-def _expression(text: str) -> ast.expr | None:
-    try:
-        return ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None

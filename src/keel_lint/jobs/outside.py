@@ -11,11 +11,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from keel_lint.index.tables import Calls
 from keel_lint.jobs.instances import held_name, made_name
-from keel_lint.project import Names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from keel_lint.finding import Hop
     from keel_lint.index.facts import Call, Import
@@ -90,8 +90,12 @@ class Outgoing:
 
 def way(project: Project, found: Outgoing, does: str) -> tuple[Hop, ...]:
     """The hops from a function to a call that it leads to; `does` says what that call does."""
-    through = (project.hop(path, start, end, f"`{name}` is called here") for path, start, end, name in found.through)
-    return (*through, project.hop(found.path, found.start, found.end, f"`{found.name}` {does}"))
+    return (*calls_on(project, found.through), project.hop(found.path, found.start, found.end, f"`{found.name}` {does}"))
+
+
+def calls_on(project: Project, through: Iterable[tuple[str, int, int, str]]) -> tuple[Hop, ...]:
+    """The hops of calls that lead somewhere, as in `Through`."""
+    return tuple(project.hop(path, start, end, f"`{name}` is called here") for path, start, end, name in through)
 
 
 def talks(name: str) -> bool:
@@ -135,7 +139,7 @@ def followed(
         here, at, through = waiting.pop(0)
         facts = project.facts(here)
         body = facts.definitions[at]
-        for call in Names.of(facts).calls_within(body.body_start, body.end):
+        for call in Calls.of(facts).within(body.body_start, body.end):
             if not _may_lead(project, here, call, words):
                 continue
             symbol = project.resolve(here, call.callee, call.scope)

@@ -12,6 +12,7 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from keel_lint.index.expressions import parsed
 from keel_lint.jobs.types import (
     BASE64,
     COLLECTIONS,
@@ -64,8 +65,8 @@ class Plain:
 
     def holds(self, text: str) -> bool:
         """Whether an expression of the definition, given as source, is plain data."""
-        node = _parsed(text.strip(), "eval")
-        return isinstance(node, ast.Expression) and self._is_plain(node.body)
+        node = parsed(text)
+        return node is not None and self._is_plain(node)
 
     def _is_plain(self, node: ast.expr, depth: int = 0) -> bool:  # noqa: PLR0911 -- one line for each kind of expression
         if depth > _DEPTH:
@@ -157,14 +158,10 @@ class Plain:
         source = glance.project.source(glance.path).text
         line = source[: glance.fact.start].rpartition(b"\n")[2]
         text = (line + glance.text).decode("utf-8", "replace")
-        return _parsed(f"if 1:\n{text}" if line else text, "exec")
-
-
-def _parsed(text: str, mode: str) -> ast.AST | None:
-    try:
-        return ast.parse(text, mode=mode)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+        try:
+            return ast.parse(f"if 1:\n{text}" if line else text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
 
 
 def _parts(node: ast.expr) -> list[ast.expr] | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keel_lint.index.facts import MODULE
+from keel_lint.index.tables import Names
 from keel_lint.jobs.tasks import DECORATORS
-from keel_lint.project import Names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

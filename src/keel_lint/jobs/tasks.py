@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keel_lint.index.facts import MODULE, Argument, Decorator, Definition, Parameter, assignments_of
+from keel_lint.index.tables import Calls
 from keel_lint.jobs.activity_options import OptionsReader
 from keel_lint.jobs.celery_settings import CelerySettings, TaskClass, is_app
 from keel_lint.jobs.constants import Constants
 from keel_lint.jobs.values import UNKNOWN, fold
-from keel_lint.project import Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -233,7 +233,7 @@ class Tasks:
         maker = facts.definitions[symbol.definition]
         if maker.kind != "function":
             return None
-        for call in Names.of(facts).calls_within(maker.start, maker.end):
+        for call in Calls.of(facts).within(maker.start, maker.end):
             if call.callee.rpartition(".")[2] not in _MAKING:
                 continue
             if self._is_task_call(symbol.path, call.callee, call.scope):

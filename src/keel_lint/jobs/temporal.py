@@ -6,8 +6,8 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from keel_lint.index.tables import Calls
 from keel_lint.jobs.values import fold
-from keel_lint.project import Names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -341,7 +341,7 @@ class Temporal:
             return ""
         inner = (one for one in facts.definitions if maker.body_start <= one.start < maker.end)
         written = [(decorator.callee, one.parent) for one in inner for decorator in one.decorators]
-        written += [(call.callee, call.scope) for call in Names.of(facts).calls_within(maker.body_start, maker.end)]
+        written += [(call.callee, call.scope) for call in Calls.of(facts).within(maker.body_start, maker.end)]
         names = (self._project.resolve(path, callee, scope).name for callee, scope in written if callee)
         return next((name.removeprefix(f"{WORKFLOW}.") for name in names if name in _ON_METHODS), "")
 

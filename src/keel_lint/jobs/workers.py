@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from keel_lint.index.expressions import parsed
 from keel_lint.index.facts import MODULE
 from keel_lint.jobs.temporal import ACTIVITY, WORKFLOW
 from keel_lint.jobs.values import UNKNOWN, fold
@@ -180,9 +181,8 @@ class Workers:
     def _arguments(self, path: str, call: Call) -> Iterator[_Keyword]:
         """The arguments of a call, from its source: the index keeps them of calls that are named `Worker`."""
         text = self._project.source(path).slice(call.start, call.end)
-        try:
-            node = ast.parse(text, mode="eval").body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        node = parsed(text)
+        if node is None:
             yield _Keyword("**", "")
             return
         for keyword in node.keywords if isinstance(node, ast.Call) else ():
