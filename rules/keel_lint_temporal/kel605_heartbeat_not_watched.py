@@ -156,6 +156,7 @@ import ast
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from keel_lint.index.expressions import parsed_definition
 from keel_lint.jobs.temporal import ACTIVITY
 from keel_lint.jobs.values import UNKNOWN
 from keel_lint.rule import Rule
@@ -213,13 +214,10 @@ class HeartbeatNotWatched(Rule):
     def is_repeated(self, target: Place, call: Call) -> bool:
         """Whether a call of a function stands in a loop."""
         text, fact = self.definition.project.source(target[0]).text, fact_of(self.definition, target)
-        # The first line has lost its indentation: the block above stands for all that is round it.
-        column = fact.start - text.rfind(b"\n", 0, fact.start) - 1
-        try:
-            tree = ast.parse(b"if 1:\n" * (column > 0) + text[fact.start - column : fact.end])
-        except (SyntaxError, ValueError, MemoryError, RecursionError):
+        tree, row_of_start = parsed_definition(text, fact.start, fact.end)
+        if tree is None:
             return False
-        row = text.count(b"\n", fact.start, call.start) + 1 + (column > 0)
+        row = text.count(b"\n", fact.start, call.start) + row_of_start
         loops = (node for node in ast.walk(tree) if isinstance(node, _LOOPS))
         return any(node.lineno <= row <= (node.end_lineno or 0) for node in loops)
 

@@ -6,10 +6,9 @@ Only constants are followed: those that a call passes, and the defaults of what 
 from __future__ import annotations
 
 import ast
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from keel_lint.index.expressions import parsed
+from keel_lint.index.expressions import parsed, parsed_definition
 from keel_lint.index.facts import MODULE
 
 if TYPE_CHECKING:
@@ -57,9 +56,9 @@ class Branches:
             return False
         definition = self._project.facts(path).definitions[position]
         text = self._project.source(path).text
-        start = max(text.rfind(b"\n", 0, definition.start), text.rfind(b"\r", 0, definition.start)) + 1
-        function, row_of_start = _function(text[start : definition.end].decode("utf-8", "replace"))
-        row = text.count(b"\n", start, offset) + row_of_start
+        tree, row_of_start = parsed_definition(text, definition.start, definition.end)
+        function = _function(tree)
+        row = text.count(b"\n", definition.start, offset) + row_of_start
         # What is cut off by less is cut off by more: the names that the body binds are looked for where it matters.
         if function is None or not _is_cut_off(function.body, row, known):
             return False
@@ -162,14 +161,10 @@ def _assigned(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
     return {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
 
 
-@lru_cache(maxsize=512)
-def _function(text: str) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef | None, int]:
-    """The function that some lines hold, and the row that the first of these lines has in its tree."""
-    is_indented = text[:1] in {" ", "\t"}
-    try:
-        tree = ast.parse(f"if 1:\n{text}" if is_indented else text)
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return None, 1
-    body = tree.body[0].body if is_indented and isinstance(tree.body[0], ast.If) else tree.body
+def _function(tree: ast.Module | None) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """The function that the lines of a definition hold."""
+    body = tree.body if tree is not None else []
+    if body and isinstance(body[0], ast.If):
+        body = body[0].body
     found = body[0] if body else None
-    return found if isinstance(found, (ast.FunctionDef, ast.AsyncFunctionDef)) else None, 1 + is_indented
+    return found if isinstance(found, (ast.FunctionDef, ast.AsyncFunctionDef)) else None

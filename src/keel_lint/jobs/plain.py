@@ -12,7 +12,7 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from keel_lint.index.expressions import parsed
+from keel_lint.index.expressions import parsed, parsed_definition
 from keel_lint.jobs.types import (
     BASE64,
     COLLECTIONS,
@@ -146,22 +146,12 @@ class Plain:
     def _bound(self) -> dict[str, list[ast.expr | None]]:
         """What is bound to each name anywhere in the definition; `None` for what syntax does not tell."""
         found: dict[str, list[ast.expr | None]] = defaultdict(list)
-        for node in ast.walk(self._tree) if self._tree is not None else ():
+        source = self._glance.project.source(self._glance.path).text
+        tree, _ = parsed_definition(source, self._glance.fact.start, self._glance.fact.end)
+        for node in ast.walk(tree) if tree is not None else ():
             for name, value in _bindings(node):
                 found[name].append(value)
         return found
-
-    @cached_property
-    def _tree(self) -> ast.AST | None:
-        """The definition as this Python reads it; `None` where it does not."""
-        glance = self._glance
-        source = glance.project.source(glance.path).text
-        line = source[: glance.fact.start].rpartition(b"\n")[2]
-        text = (line + glance.text).decode("utf-8", "replace")
-        try:
-            return ast.parse(f"if 1:\n{text}" if line else text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
 
 
 def _parts(node: ast.expr) -> list[ast.expr] | None:
