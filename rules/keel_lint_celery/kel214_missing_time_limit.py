@@ -322,5 +322,7 @@ def _is_limited(jobs: Jobs, task: Task) -> bool:
 
 def _any_is_limited(jobs: Jobs) -> bool:
     """Whether the project limits at least one of its tasks."""
+    if not any(jobs.project.naming(name) for name in _LIMITS):
+        return False
     tasks = jobs.all_tasks
     return jobs.project.memo(("a task is limited",), lambda: any(_is_limited(jobs, task) for task in tasks), recursive=False)

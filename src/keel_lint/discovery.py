@@ -72,6 +72,8 @@ WORDS = {
     "keel": b"keel:",
 }
 BITS = {name: 1 << position for position, name in enumerate(WORDS)}
+COMMENT_BITS = BITS["code"] | BITS["keel"]
+"""The words that count in comments; the others do in code only."""
 
 _SEARCHED = tuple((word, BITS[name]) for name, word in WORDS.items())
 _MASK = 4
@@ -345,7 +347,22 @@ def is_template(path: str, raw: bytes) -> bool:
 
 def search(raw: bytes) -> int:
     """The words that stand in a file's content, as a sum of `BITS`."""
-    return sum([bit for word, bit in _SEARCHED if word in raw])
+    found = sum([bit for word, bit in _SEARCHED if word in raw])
+    if not found & ~COMMENT_BITS:
+        return found
+    return sum([bit for word, bit in _SEARCHED if found & bit and (bit & COMMENT_BITS or _is_in_code(word, raw))])
+
+
+def _is_in_code(word: bytes, raw: bytes) -> bool:
+    """Whether a word stands anywhere but in comments; a `#` behind a quote may be part of a string."""
+    start = raw.find(word)
+    while start >= 0:
+        line_start = max(raw.rfind(b"\n", 0, start), raw.rfind(b"\r", 0, start)) + 1
+        before, commented, _ = raw[line_start:start].partition(b"#")
+        if not commented or b'"' in before or b"'" in before:
+            return True
+        start = raw.find(word, start + len(word))
+    return False
 
 
 def content_digest(raw: bytes) -> bytes:

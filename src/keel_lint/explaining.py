@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from keel_lint.definition import Definition, UnparsableError
-from keel_lint.discovery import is_template, is_test_code
+from keel_lint.discovery import COMMENT_BITS, is_template, is_test_code
 from keel_lint.finding import Finding, Span
 from keel_lint.index.facts import MODULE
 from keel_lint.jobs.deferral import is_deferred
 from keel_lint.jobs.tasks import SETTING_OF_OPTION
 from keel_lint.judging import judge
 from keel_lint.settings import matching
-from keel_lint.verdicts import COMMENT_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -193,7 +192,7 @@ class _Explainer:
         if is_test_code(self.path):
             yield "the file is test code, which a check leaves out without `--tests`"
         if not self.judging.files.words(self.path) & ~COMMENT_BITS:
-            yield "no word of an engine stands in the file, so no rule looks at it"
+            yield "no word of an engine stands in the file's code, so no rule looks at it"
         elif not self.facts.definitions:
             yield "nothing in the file is a definition that an engine could run"
 

@@ -19,7 +19,7 @@ import msgspec
 
 from keel_lint import __version__
 from keel_lint.cache import Cache, Files, decode, encode
-from keel_lint.discovery import BITS, FileEntry, is_template, is_test_code
+from keel_lint.discovery import COMMENT_BITS, FileEntry, is_template, is_test_code
 from keel_lint.finding import Finding, Span
 from keel_lint.fixes import DEEP, bracket_depth
 from keel_lint.flow import Flow
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from keel_lint.rule import Registry, RuleInfo
 
 MAX_NESTING = 200
-COMMENT_BITS = BITS["code"] | BITS["keel"]
 _WORTH_A_PROCESS = 24
 _WORTH_LOOKING_AHEAD = 200
 

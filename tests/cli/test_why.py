@@ -215,7 +215,7 @@ def test_a_file_without_a_word_of_an_engine(shop: Path) -> None:
     (shop / "shop" / "plain.py").write_text("def f():\n    return 1\n")
     done = run(shop, "shop/plain.py:2")
     assert done.returncode == 0
-    assert "no word of an engine stands in the file" in done.stdout
+    assert "no word of an engine stands in the file's code" in done.stdout
 
 
 def test_test_code_and_excluded_and_ignored_files(shop: Path) -> None:

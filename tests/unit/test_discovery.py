@@ -371,6 +371,25 @@ def test_search_names_the_words() -> None:
     assert discovery.search(b"import os") == 0
 
 
+@pytest.mark.parametrize(
+    ("line", "counts"),
+    [
+        (b"x = 1  # celery does the rest", False),
+        (b"# celery\r# .delay\rx = 1\r", False),
+        (b"# celery\rapp.send()  # then\rimport celery\r", True),
+        (b"color = '#fff'; celery.start()", True),
+        (b"# celery\nimport celery", True),
+        (b'"""celery"""', True),
+    ],
+)
+def test_words_of_the_engines_count_in_code_only(line: bytes, counts: bool) -> None:
+    assert bool(discovery.search(line) & BITS["celery"]) is counts
+
+
+def test_words_of_suppressions_count_in_comments() -> None:
+    assert discovery.search(b"x.delay()  # keel: ignore KEL101") == BITS["delay"] | BITS["keel"] | BITS["code"]
+
+
 @pytest.fixture
 def many(tmp_path: Path) -> Path:
     for number in range(30):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from keel_lint.index import roles
@@ -40,6 +42,8 @@ _PARAMETER_KINDS = {"list_splat_pattern": "vararg", "dictionary_splat_pattern": 
 _OWNER_AND_NAME = 2
 _SEQUENCES = frozenset({"list", "tuple", "expression_list", "binary_operator", "set"})
 _OBJECTS = frozenset({"call", "await", "identifier", "attribute", "conditional_expression"})
+_is_dotted = re.compile(r"(?!(?:None|True|False)\b)[^\W\d]\w*(?:\.[^\W\d]\w*)*").fullmatch
+_NO_NAMES: frozenset[str] = frozenset()
 _LEAVES = frozenset({"identifier", "integer", "float", "true", "false", "none", "ellipsis", "pass_statement", "string_content"})
 
 
@@ -62,6 +66,11 @@ class _At(NamedTuple):
 
 class _Draft:
     """A definition while its body is being walked."""
+
+    __slots__ = (
+        "bases", "body_start", "decorators", "deep", "depth", "end", "has_error", "is_async", "kind", "name", "name_span",
+        "nesting", "outer", "parameters", "parent", "qualname", "returns", "roles", "start",
+    )  # fmt: skip
 
     def __init__(self, kind: Kind, name: str, qualname: str, parent: int, at: _At, start: int, node: Node) -> None:
         self.kind, self.name, self.qualname, self.parent = kind, name, qualname, parent
@@ -99,12 +108,12 @@ class _Builder:
         self.calls: list[Call] = []
         self.assignments: list[Assignment] = []
         self.locals: list[Assignment] = []
-        self.bindings: dict[int, set[str]] = {}
-        self.elsewhere: dict[int, set[str]] = {}
+        self.bindings: defaultdict[int, set[str]] = defaultdict(set)
+        self.elsewhere: defaultdict[int, set[str]] = defaultdict(set)
         self.exported: tuple[str, ...] | None = None
         self.comments: list[tuple[int, int]] = []
         self.modules: dict[str, str] = {}
-        self.stack: list[tuple[Node, _At, int]] = []
+        self.stack: list[tuple[Iterator[Node], _At, int]] = []
         self.deep = self.deepest = 0
         self.statement: _Draft | None = None
         self.handlers: dict[str, Callable[[Node, _At], None]] = {
@@ -144,7 +153,7 @@ class _Builder:
             tuple(self.blocks),
             tuple(self.calls),
             tuple(self.assignments),
-            {scope: tuple(sorted(names - self.elsewhere.get(scope, set()))) for scope, names in self.bindings.items()},
+            {scope: tuple(sorted(names - self.elsewhere.get(scope, _NO_NAMES))) for scope, names in self.bindings.items()},
             self.exported,
             has_error,
             tuple(self.comments),
@@ -157,29 +166,34 @@ class _Builder:
     def walk(self, root: Node) -> None:
         at = _At(MODULE, -1, 0)
         stack, handlers = self.stack, self.handlers
-        stack.extend((child, at, 0) for child in root.named_children[::-1])
+        stack.append((iter(root.named_children), at, 0))
         while stack:
-            node, at, deep = stack.pop()
-            kind = node.type
-            if kind in _LEAVES:
-                continue
-            self.deep = deep + 1
-            if deep > DEEP:
-                self.note_depth(node, at.scope)
-            handler = handlers.get(kind)
-            if handler is not None:
-                handler(node, at)
+            nodes, at, deep = stack[-1]
+            for node in nodes:
+                kind = node.type
+                if kind in _LEAVES:
+                    continue
+                self.deep = deep + 1
+                if deep > DEEP:
+                    self.note_depth(node, at.scope)
+                handler = handlers.get(kind)
+                if handler is not None:
+                    handler(node, at)
+                else:
+                    stack.append((iter(node.named_children), at, deep + 1))
+                break  # what was pushed comes before the other nodes
             else:
-                deep += 1
-                for child in node.named_children[::-1]:
-                    stack.append((child, at, deep))
+                stack.pop()
 
     def push(self, nodes: Iterable[Node], at: _At) -> None:
-        deep = self.deep
-        self.stack.extend([(node, at, deep) for node in nodes][::-1])
+        self.stack.append((iter(nodes), at, self.deep))
+
+    def push_comments(self, node: Node, at: _At) -> None:
+        """Go on with the comments that hang on a node itself."""
+        self.push([child for child in node.named_children if child.type == "comment"], at)
 
     def descend(self, node: Node, at: _At) -> None:
-        self.push(node.named_children, at)
+        self.stack.append((iter(node.named_children), at, self.deep))
 
     def note_depth(self, node: Node, scope: int) -> None:
         """Remember how deep the syntax of the file and of what is judged here nests; what is shallow is not worth the time."""
@@ -195,7 +209,7 @@ class _Builder:
         return self.text[node.start_byte : node.end_byte].decode("utf-8", "replace")
 
     def bind(self, scope: int, name: str) -> None:
-        self.bindings.setdefault(scope, set()).add(name)
+        self.bindings[scope].add(name)
 
     def bind_pattern(self, scope: int, pattern: Node | None) -> None:
         waiting = [pattern] if pattern is not None else []
@@ -214,6 +228,10 @@ class _Builder:
 
     def dotted(self, node: Node | None) -> str:
         """The dotted text of an expression; see `facts.Call.callee`."""
+        if node is not None and node.type in {"identifier", "attribute"}:
+            written = self.slice(node)
+            if _is_dotted(written):
+                return written
         parts: list[str] = []
         while node is not None:
             if len(parts) == LONGEST_NAME:  # a chain of n calls is asked for n names
@@ -270,7 +288,7 @@ class _Builder:
                 name, alias = child.child_by_field_name("name"), child.child_by_field_name("alias")
                 if name is not None and alias is not None:
                     self.add_import(self.slice(alias), module, self.slice(name), node, at)
-        self.push((child for child in node.named_children if child.type == "comment"), at)
+        self.push_comments(node, at)
         if any(child.type == "wildcard_import" for child in node.named_children):
             self.add_import("*", module, "*", node, at)
 
@@ -296,7 +314,7 @@ class _Builder:
         if definition is None:
             return self.descend(node, at)
         decorators = [child for child in node.named_children if child.type == "decorator"]
-        self.push((child for child in node.named_children if child.type == "comment"), at)
+        self.push_comments(node, at)
         for decorator in decorators:
             self.push(decorator.named_children, at)
         made = tuple(self.decorator(decorator) for decorator in decorators)
@@ -322,7 +340,7 @@ class _Builder:
         self.finish_header(draft, node, name_node)
         returns = node.child_by_field_name("return_type")
         draft.returns = self.slice(returns) if returns is not None else ""
-        self.push((returns,) if returns is not None else (), at)
+        self.push([returns] if returns is not None else [], at)
         self.parameters(draft, position, node.child_by_field_name("parameters"), at)
         self.type_parameters(position, node)
         for decorator in decorators:
@@ -371,7 +389,7 @@ class _Builder:
         body = node.child_by_field_name("body")
         if body is not None:
             self.drafts[position].body_start = body.start_byte
-            self.push((body,), _At(position, -1, at.indents))
+            self.push([body], _At(position, -1, at.indents))
 
     def finish_header(self, draft: _Draft, node: Node, name_node: Node | None) -> None:
         if name_node is not None:
@@ -383,9 +401,9 @@ class _Builder:
     def push_body(self, node: Node, position: int, at: _At) -> None:
         body = node.child_by_field_name("body")
         # A comment can stand between the header and the body.
-        self.push((child for child in node.named_children if child.type == "comment"), at)
+        self.push_comments(node, at)
         if body is not None:
-            self.push((body,), _At(position, -1, at.indents))
+            self.push([body], _At(position, -1, at.indents))
 
     def parameters(self, draft: _Draft, position: int, node: Node | None, at: _At) -> None:
         if node is None:
@@ -398,17 +416,20 @@ class _Builder:
             elif child.type == "keyword_separator":
                 keyword_only = True
             elif child.type == "comment":
-                self.push((child,), at)
+                self.push([child], at)
             else:
                 made.append(self.parameter(child, keyword_only))
                 keyword_only = keyword_only or made[-1].kind == "vararg"
                 self.bind(position, made[-1].name)
-                self.push_annotation_and_default(child, at)
+                if child.type != "identifier":
+                    self.push_annotation_and_default(child, at)
         draft.parameters = tuple(made)
 
     def parameter(self, node: Node, keyword_only: bool) -> Parameter:
         kind, annotation, default = "kwonly" if keyword_only else "plain", "", ""
         name: Node | None = node
+        if node.type == "identifier":
+            return Parameter(self.slice(node), kind, annotation, default)  # type: ignore[arg-type]
         if node.type in {"default_parameter", "typed_default_parameter", "typed_parameter"}:
             name = node.child_by_field_name("name") or node.named_children[0]
             annotation = self.field(node, "type")
@@ -420,7 +441,7 @@ class _Builder:
 
     def push_annotation_and_default(self, node: Node, at: _At) -> None:
         inside = (node.child_by_field_name("type"), node.child_by_field_name("value"))
-        self.push((child for child in inside if child is not None), at)
+        self.push([child for child in inside if child is not None], at)
 
     def field(self, node: Node, name: str) -> str:
         child = node.child_by_field_name(name)
@@ -439,11 +460,11 @@ class _Builder:
         items = tuple(self.with_item(item) for item in clause.named_children if item.type == "with_item")
         position = len(self.blocks)
         self.blocks.append(Block(items, node.children[0].type == "async", at.scope, at.block, node.start_byte, node.end_byte))
-        self.push((body,), _At(at.scope, position, at.indents))
+        self.push([body], _At(at.scope, position, at.indents))
         self.push(clause.named_children, at)
         self.enter(clause, at)
         # A comment behind the colon hangs on the statement itself.
-        self.push((child for child in node.named_children if child.type == "comment"), at)
+        self.push_comments(node, at)
         return None
 
     def with_item(self, node: Node) -> tuple[str, str]:
@@ -470,7 +491,7 @@ class _Builder:
             # `partial(task.delay, ...)`: what is called later is a dispatch.
             self.give_role(at.scope, roles.of_call(kept[0].text))
         self.calls.append(Call(callee, node.start_byte, node.end_byte, at.scope, at.block, at.awaited, kept))
-        self.descend(node, at._replace(awaited=False) if at.awaited else at)
+        self.descend(node, _At(at.scope, at.block, at.indents) if at.awaited else at)
 
     def call_role(self, callee: str) -> str | None:
         """The role that a call gives; what has another name here, or is too common a word, is known by its import."""
@@ -483,14 +504,14 @@ class _Builder:
     def attribute(self, node: Node, at: _At) -> None:
         owner = node.child_by_field_name("object")
         if owner is not None and owner.type not in _LEAVES:
-            self.push((owner,), at)
+            self.push([owner], at)
         if node.named_child_count > _OWNER_AND_NAME:
-            self.push((child for child in node.named_children if child.type == "comment"), at)
+            self.push_comments(node, at)
 
     def keyword_argument(self, node: Node, at: _At) -> None:
         value = node.child_by_field_name("value")
         if value is not None and value.type not in _LEAVES:
-            self.push((value,), at)
+            self.push([value], at)
 
     def string(self, node: Node, at: _At) -> None:
         if self.text[node.start_byte] not in _QUOTES:
@@ -627,9 +648,9 @@ class _Builder:
         names = {self.slice(name) for name in node.named_children if name.type == "identifier"}
         if at.scope == MODULE:
             return
-        self.elsewhere.setdefault(at.scope, set()).update(names)
+        self.elsewhere[at.scope].update(names)
         if node.type == "global_statement":
-            self.bindings.setdefault(MODULE, set()).update(names)
+            self.bindings[MODULE].update(names)
 
     def type_alias(self, node: Node, at: _At) -> None:
         self.bind_first(at.scope, node.child_by_field_name("left"))

@@ -5,6 +5,8 @@ A role only says that the definition is worth a closer look; `jobs` decides what
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 DISPATCHES = frozenset({"delay", "apply_async", "delay_on_commit", "apply_async_on_commit", "send_task"})
 SIGNATURES = frozenset({"s", "si", "signature", "subtask"})
 ACTIVITY_CALLS = frozenset(
@@ -46,10 +48,14 @@ KEPT_ARGUMENTS = frozenset({
 })  # fmt: skip
 """Calls whose arguments the index keeps as text."""
 
+_MANY = 8192
+"""Names that are asked for again and again: most calls of a project are of few functions."""
+
 KEPT_BUILTINS = frozenset({"filter", "map", "sorted", "reduce"})
 """The same, for calls of the bare name: as a method it means something else."""
 
 
+@lru_cache(maxsize=_MANY)
 def keeps_arguments(callee: str) -> bool:
     """Whether the index keeps the arguments of a call of this dotted name."""
     name = callee.rpartition(".")[2]
@@ -61,6 +67,7 @@ def makes_application(name: str) -> bool:
     return name.endswith(("Celery", "_celery", "_celery_app"))
 
 
+@lru_cache(maxsize=_MANY)
 def of_call(callee: str) -> str | None:
     """The role that a call of this dotted name gives to the definition round it."""
     owner, _, name = callee.rpartition(".")
