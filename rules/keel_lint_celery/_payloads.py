@@ -7,7 +7,6 @@ is as in `json`. Source: https://docs.celeryq.dev/projects/kombu/en/stable/userg
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -16,6 +15,7 @@ from keel_lint.definition import dotted
 from keel_lint.jobs.bindings import Bindings
 from keel_lint.jobs.types import Types
 from keel_lint.project import Symbol
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from keel_lint.definition import Definition
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from keel_lint.jobs.bindings import Binding
 
 
-@dataclass(frozen=True)
-class Payload:
+class Payload(Record, frozen=True):
     """Something that cannot be encoded: what it is, what to pass instead, and whether a list of it serves."""
 
     what: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -10,6 +9,7 @@ import libcst as cst
 from keel_lint.definition import dotted
 from keel_lint.jobs.celery_settings import setting_of
 from keel_lint.jobs.values import fold
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from keel_lint.glance import Glance
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(Record, frozen=True):
     """A setting that gets a value in a definition. `anchor` is where a finding about it stands."""
 
     name: str
@@ -27,8 +26,7 @@ class Written:
     anchor: cst.CSTNode
 
 
-@dataclass(frozen=True)
-class BeatEntry:
+class BeatEntry(Record, frozen=True):
     """One entry of beat's schedule: `{"task": ..., "schedule": ..., "args": ...}`; `parts` are its values by key."""
 
     parts: dict[str, cst.BaseExpression]

@@ -191,7 +191,6 @@ None.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -199,6 +198,7 @@ import libcst as cst
 
 from keel_lint.jobs.bindings import Bindings
 from keel_lint.jobs.values import fold
+from keel_lint.record import Record
 from keel_lint.rule import Rule
 from keel_lint_celery._code import dispatch_with_options, is_retry, is_spread, keywords
 
@@ -210,8 +210,7 @@ _UTC: tuple[object, ...] = ("UTC", "Etc/UTC", "GMT")
 _NOW = frozenset({"datetime.datetime.now", "datetime.datetime.today"})
 
 
-@dataclass(frozen=True)
-class _Naive:
+class _Naive(Record, frozen=True):
     """The call that makes a naive time, and whether it stands in the very argument."""
 
     call: cst.Call

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keel_lint.jobs.receivers import Receivers
+from keel_lint.record import Record
 from keel_lint_temporal._commands import ACTIVITIES, CHILDREN, CLIENT_STARTS, CONTINUE_AS_NEW, RETRIED_FOR_EVER
 from keel_lint_temporal._handlers import keyword, positional
 
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from keel_lint.definition import Definition
 
 
-@dataclass(frozen=True)
-class Given:
+class Given(Record, frozen=True):
     """What a call gives. `plain` stand after the activity or workflow; `then` is what an error raised by the call does."""
 
     plain: list[cst.Arg]

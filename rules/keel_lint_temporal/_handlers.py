@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import libcst as cst
 
 from keel_lint.definition import children, descendants, dotted
 from keel_lint.jobs.temporal import ACTIVITY
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -30,8 +30,7 @@ CHANGING_METHODS = frozenset({
 _SCOPES = (cst.FunctionDef, cst.Lambda, cst.ClassDef)
 
 
-@dataclass(frozen=True)
-class Method:
+class Method(Record, frozen=True):
     """A method of a workflow class. `kind` is what the engine takes it for, empty for one that it never calls."""
 
     node: cst.FunctionDef
@@ -49,8 +48,7 @@ class Method:
         return self.node.asynchronous is not None
 
 
-@dataclass(frozen=True)
-class Found(Generic[N]):
+class Found(Record, Generic[N], frozen=True):
     """Something in a method: where to report it (the call that leads there, if it is in another), what it is, and the way."""
 
     where: cst.CSTNode

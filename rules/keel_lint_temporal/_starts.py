@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -10,6 +9,7 @@ import libcst as cst
 from keel_lint.index.facts import MODULE
 from keel_lint.index.roles import ACTIVITY_CALLS
 from keel_lint.jobs.values import UNKNOWN
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from keel_lint.definition import Definition
@@ -21,8 +21,7 @@ _CHILDREN = frozenset({"temporalio.workflow.execute_child_workflow", "temporalio
 _CLIENT = frozenset({"execute_workflow", "start_workflow"})
 
 
-@dataclass(frozen=True)
-class Start:
+class Start(Record, frozen=True):
     """A call that starts an activity or a workflow.
 
     `name` is that of the activity or workflow, `None` where it cannot be told; `target` is where it is defined, `None` for a

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -14,6 +13,7 @@ from keel_lint.flow.calls import Edge
 from keel_lint.jobs.nondeterminism import EVERY_CALL, Kind, Reading, is_excused
 from keel_lint.jobs.sandbox import BUILTIN_OPEN, refused
 from keel_lint.jobs.temporal import ACTIVITY, WORKFLOW
+from keel_lint.record import Record
 from keel_lint.rule import Rule
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ _CALLS_WITH_ARGUMENTS = frozenset({"builtins.map", "builtins.filter", "functools
 _FACTORIES = frozenset({"default_factory", "factory"})
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Record, frozen=True):
     """Where a node of workflow code runs.
 
     `handler` is `run` for all that goes into the history, `query` or `validator` for what is reached from those alone.
@@ -45,8 +44,7 @@ class Place:
     first_run_only: bool
 
 
-@dataclass(frozen=True)
-class Far:
+class Far(Record, frozen=True):
     """An effect that a call in workflow code leads to. `where` is the call, or the bytes of a base class whose method runs."""
 
     where: cst.Call | tuple[int, int]

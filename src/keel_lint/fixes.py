@@ -9,11 +9,13 @@ from bisect import bisect, insort
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
+
 from keel_lint.finding import Edit, Finding, Fix
+from keel_lint.record import Record
 from keel_lint.source import Source, SourceError
 
 MAX_PASSES = 100
@@ -31,37 +33,34 @@ class ChangedOnDiskError(OSError):
     """A file was changed by someone else after it was read."""
 
 
-@dataclass(frozen=True)
-class Skipped:
+class Skipped(Record, frozen=True):
     """A finding whose fix was not applied, and why."""
 
     finding: Finding
     reason: str
 
 
-@dataclass
-class Plan:
+class Plan(msgspec.Struct):
     """One pass of fixes: the edits by absolute path (sorted, apart from each other), and what became of each finding."""
 
-    edits: dict[str, list[Edit]] = field(default_factory=dict)
-    applied: list[Finding] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
+    edits: dict[str, list[Edit]] = msgspec.field(default_factory=dict)
+    applied: list[Finding] = msgspec.field(default_factory=list)
+    skipped: list[Skipped] = msgspec.field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class FixOutcome:
+class FixOutcome(Record, frozen=True):
     """What fixing led to; nothing is written. `before` and `after` hold the files that changed, under the same keys.
 
     `applied` are the findings that were fixed, pass by pass; `remaining` those of the last check; `skipped` those of
     `remaining` that have an applicable fix which could not be applied. `errors` are the files whose fixes were undone, and why.
     """
 
-    before: dict[Path, Source] = field(default_factory=dict)
-    after: dict[Path, Source] = field(default_factory=dict)
+    before: dict[Path, Source] = msgspec.field(default_factory=dict)
+    after: dict[Path, Source] = msgspec.field(default_factory=dict)
     applied: tuple[Finding, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     remaining: tuple[Finding, ...] = ()
-    errors: dict[Path, str] = field(default_factory=dict)
+    errors: dict[Path, str] = msgspec.field(default_factory=dict)
 
     @property
     def counts(self) -> dict[str, Counter[str]]:

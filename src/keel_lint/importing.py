@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import count
 from typing import TYPE_CHECKING
 
 from keel_lint.index.facts import MODULE, Definition, Import, ModuleFacts
 from keel_lint.layout import Change, appended, indentation, next_line
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -26,8 +26,7 @@ _BLANK_LINE = re.compile(rb"(?:\n|\r(?!\n))[ \t\f]*[\r\n]")
 _PROLOGUE = re.compile(rb"#!|[ \t\f]*#.*?coding[:=]")
 
 
-@dataclass(frozen=True)
-class _Wanted:
+class _Wanted(Record, frozen=True):
     """An import to add: `from module import attribute as alias`, or without an attribute `import module as alias`."""
 
     module: str
@@ -44,8 +43,7 @@ class _Wanted:
         return f"{name} as {self.alias}" if self.alias else name
 
 
-@dataclass(frozen=True)
-class _Place:
+class _Place(Record, frozen=True):
     """Where new import lines go, and the blank lines they need around them. `inline` ones go before a statement on its line."""
 
     offset: int

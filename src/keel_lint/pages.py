@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from keel_lint import proofs
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from keel_lint.rule import RuleInfo
@@ -41,8 +41,7 @@ _MARK = re.compile(r"#[ \t]*((?:[A-Z]{3}\d{3})(?:[ \t]+[A-Z]{3}\d{3})*)[ \t]*\Z"
 _URL = re.compile(r"https?://[^\s)>\]]+")
 
 
-@dataclass(frozen=True)
-class Example:
+class Example(Record, frozen=True):
     """One example: its files by path, and the codes that are marked, by path, as (row, code).
 
     `heading` is the subheading it stands under, empty where there is none. Markers stay in the text.
@@ -54,8 +53,7 @@ class Example:
     heading: str
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(Record, frozen=True):
     """A rule's documentation: the text before the first heading, the sections by heading in their order, the examples."""
 
     introduction: str
@@ -64,8 +62,7 @@ class Page:
     examples: tuple[Example, ...]
 
 
-@dataclass(frozen=True)
-class _Block:
+class _Block(Record, frozen=True):
     section: str
     heading: str
     title: str

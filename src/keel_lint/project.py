@@ -13,7 +13,6 @@ import re
 import sys
 from collections import defaultdict
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
@@ -22,6 +21,7 @@ from keel_lint.finding import Hop
 from keel_lint.index.facts import MODULE, Definition, Import, ModuleFacts
 from keel_lint.index.tables import Names
 from keel_lint.reading import read_file
+from keel_lint.record import Record
 from keel_lint.source import Source
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ _BUILTINS = frozenset(dir(builtins))
 _MAX_HOPS = 24
 
 
-@dataclass(frozen=True)
-class Symbol:
+class Symbol(Record, frozen=True):
     """What a name stands for.
 
     `name` is canonical and dotted. An internal symbol has the `path` of its module and the position of its definition or

@@ -11,13 +11,15 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+import msgspec
+
 from keel_lint.discovery import DEFAULT_EXCLUDE
 from keel_lint.reading import read_file
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from keel_lint.rule import Registry
@@ -105,8 +107,7 @@ class Overrides(NamedTuple):
         return cls({key: _table_of_pairs(value) for key, value in given.items() if key in _READERS}, tuple(inline))
 
 
-@dataclass(frozen=True, eq=False)
-class Settings:
+class Settings(Record, frozen=True, eq=False, dict=True):
     """The configuration of a file. Compare by `digest`.
 
     `file` is where it was read, `None` for the defaults. `selections` and `fixables` hold one layer each for the file and for
@@ -124,7 +125,7 @@ class Settings:
     tests: bool = False
     unsafe_fixes: bool = False
     show_fixes: bool = False
-    functions: Mapping[str, Determinism] = field(default_factory=dict)
+    functions: Mapping[str, Determinism] = msgspec.field(default_factory=dict)
     roots: tuple[Path, ...] = ()
     settings: str | None = None
     charge_calls: tuple[str, ...] = ()
@@ -136,7 +137,7 @@ class Settings:
         """16 bytes that differ wherever two settings could lead to different findings."""
         from hashlib import blake2b
 
-        stated = [(one.name, getattr(self, one.name)) for one in fields(self) if one.name not in _WITHOUT_EFFECT]
+        stated = [(name, getattr(self, name)) for name in self.__struct_fields__ if name not in _WITHOUT_EFFECT]
         text = repr([(name, sorted(value.items()) if isinstance(value, dict) else value) for name, value in stated])
         return blake2b(text.encode(), digest_size=16).digest()
 
@@ -257,7 +258,7 @@ class SettingsFinder:
         for layer in layers:
             for key, value in layer.items():
                 stated[key] = stated.get(key, ()) + value if key in _ADDING else value
-        stated["exclude"] = stated.get("exclude", Settings.exclude) + stated.pop("extend-exclude", ())
+        stated["exclude"] = stated.get("exclude", DEFAULT_GLOBS) + stated.pop("extend-exclude", ())
         ignores = stated.get("per-file-ignores", ()) + stated.pop("extend-per-file-ignores", ())
         stated["per-file-ignores"] = ignores
         return Settings(

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+import msgspec
+
 from keel_lint.finding import Edit, Finding, Fix
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from datetime import date
@@ -62,8 +64,7 @@ def noqa_row_for(source: Source, row: int) -> int:
     return _joined_rows(source, row)[-1]
 
 
-@dataclass(eq=False)
-class Suppression:
+class Suppression(msgspec.Struct, eq=False):
     """One code, prefix or slug in a comment; `name` is empty for a blanket `noqa`. `start` and `end` are bytes.
 
     `codes` are those it covers, empty where it names nothing that is installed. `used` says whether it has suppressed
@@ -98,8 +99,7 @@ class Suppression:
         return self.blanket or code in self.codes
 
 
-@dataclass(eq=False)
-class Directive:
+class Directive(msgspec.Struct, eq=False):
     """One directive in a comment. `start` and `end` are its bytes, `comment` is where the whole comment begins.
 
     `expired` says why it does not suppress (any more); `misread` that the directive cannot be understood, and why.
@@ -115,7 +115,7 @@ class Directive:
     reason: str = ""
     expired: str = ""
     misread: str = ""
-    names: list[Suppression] = field(default_factory=list)
+    names: list[Suppression] = msgspec.field(default_factory=list)
 
 
 class Suppressions:
@@ -253,8 +253,7 @@ class _Word(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True)
-class _Comment:
+class _Comment(Record, frozen=True):
     text: str
     start: int
     row: int

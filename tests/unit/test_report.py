@@ -7,13 +7,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from msgspec import structs
+from msgspec.structs import replace
 
 from keel_lint.finding import Edit, Finding, Fix, Hop, Span
 from keel_lint.report import FORMATS, Counts, Report, notes, one_line, render, statistics

@@ -6,11 +6,13 @@ a decorator. Source: https://docs.djangoproject.com/en/stable/topics/db/transact
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from keel_lint.index.facts import MODULE, Argument, Block, Call, Decorator, Definition, ModuleFacts
 from keel_lint.index.tables import Calls
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +34,7 @@ _SESSIONS = ("session", "sessionlocal", "sessionmaker", "session_factory", "engi
 Library = Literal["django", "sqlalchemy"]
 
 
-@dataclass(frozen=True)
-class OpenTransaction:
+class OpenTransaction(Record, frozen=True):
     """An open transaction round a call: the source of its alias (empty: the default one) and the hops from it to the call.
 
     `by_signal` says that the way leads through the handler of a model's signal, `durable` that it is never opened inside
@@ -51,7 +52,7 @@ class OpenTransaction:
 
     def then(self, *hops: Hop) -> OpenTransaction:
         """The same transaction, seen from further on."""
-        return replace(self, hops=(*self.hops, *hops))
+        return msgspec.structs.replace(self, hops=(*self.hops, *hops))
 
 
 class Atomic:

@@ -7,12 +7,12 @@ calls them at once. What is handed to a thread (`asyncio.to_thread(f)`, `sync_to
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keel_lint.flow.reaching import Reached, Reaching
 from keel_lint.index.expressions import parsed
 from keel_lint.jobs.blocking import Kind, kind_of
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 _DOES_NOT_WAIT = {"queue": ("block", 0), "threading": ("timeout", 0), "multiprocessing": ("block", 0)}
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(Record, frozen=True):
     """A call that blocks. `name` is the canonical name of what is called, `scope` the function it stands in."""
 
     kind: Kind

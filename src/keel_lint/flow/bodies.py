@@ -7,11 +7,13 @@ answers for all functions in it; names are left as they are written.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from keel_lint.index.facts import MODULE
 from keel_lint.index.parser import parse
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -33,8 +35,7 @@ _COMMANDS = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Region:
+class Region(Record, frozen=True):
     """Bytes that run only where a test came out as `truth`; with `raised` the names are calls, one of which raised."""
 
     start: int
@@ -44,8 +45,7 @@ class Region:
     raised: bool = False
 
 
-@dataclass(frozen=True)
-class Read:
+class Read(Record, frozen=True):
     """A variable that is read: its dotted name, and where."""
 
     name: str
@@ -53,8 +53,7 @@ class Read:
     end: int
 
 
-@dataclass(frozen=True)
-class Write:
+class Write(Record, frozen=True):
     """A change of something that a dotted name leads to. `guarded` says that a test of the name stands round it."""
 
     name: str
@@ -64,16 +63,14 @@ class Write:
     guarded: bool
 
 
-@dataclass(frozen=True)
-class Loop:
+class Loop(Record, frozen=True):
     """A loop or comprehension in whose body a command may be issued, and the bytes of what it goes through."""
 
     start: int
     end: int
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(Record, frozen=True):
     """What a local name is bound to, as source, and where."""
 
     annotation: str
@@ -82,16 +79,15 @@ class Value:
     end: int
 
 
-@dataclass
-class Body:
+class Body(msgspec.Struct):
     """What one function does; `values` are what its local names are bound to, `shared` the names that it declares global."""
 
-    regions: list[Region] = field(default_factory=list)
-    reads: list[Read] = field(default_factory=list)
-    writes: list[Write] = field(default_factory=list)
-    loops: list[Loop] = field(default_factory=list)
-    values: dict[str, list[Value]] = field(default_factory=dict)
-    shared: set[str] = field(default_factory=set)
+    regions: list[Region] = msgspec.field(default_factory=list)
+    reads: list[Read] = msgspec.field(default_factory=list)
+    writes: list[Write] = msgspec.field(default_factory=list)
+    loops: list[Loop] = msgspec.field(default_factory=list)
+    values: dict[str, list[Value]] = msgspec.field(default_factory=dict)
+    shared: set[str] = msgspec.field(default_factory=set)
 
 
 def bodies(text: bytes, facts: ModuleFacts, variables: frozenset[str]) -> dict[int, Body]:

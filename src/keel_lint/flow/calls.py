@@ -9,12 +9,12 @@ name of a function stands are indexed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from keel_lint.flow.classes import Classes, Instance, Place
 from keel_lint.index import tables
 from keel_lint.index.facts import MODULE
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,8 +56,7 @@ _RARE = 40  # files that may name a method whose name still says something of th
 _FEW = 4
 
 
-@dataclass(frozen=True)
-class Edge:
+class Edge(Record, frozen=True):
     """A place where a function is run.
 
     `path`, `scope`, `block`, `start` and `end` are those of the call; `target` is the function that runs; `written` is how the
@@ -80,8 +79,7 @@ class Edge:
     fires: Literal["", "created", "saved"] = ""
 
 
-@dataclass(frozen=True)
-class Called:
+class Called(Record, frozen=True):
     """What a call calls: a function of the project, and the class of the object where it is a method."""
 
     target: Place

@@ -7,12 +7,12 @@ and names that are bound to one of these. Anything else has no class.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keel_lint.index.expressions import parsed
 from keel_lint.index.facts import MODULE
 from keel_lint.index.tables import Locals, Names
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,8 +33,7 @@ _SHORTCUTS = frozenset({"django.shortcuts.get_object_or_404", "django.shortcuts.
 _WRAPPERS = frozenset({"Optional", "Annotated", "Final", "ClassVar", "Awaitable", "Coroutine", "type", "Type"})
 
 
-@dataclass(frozen=True)
-class Instance:
+class Instance(Record, frozen=True):
     """An object of the class at `place`, or the class itself; `exact` where it cannot be one of a subclass."""
 
     place: Place

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from keel_lint.flow.bodies import Body, Write, bodies
 from keel_lint.flow.calls import Edge
@@ -27,6 +28,7 @@ from keel_lint.jobs.nondeterminism import (
     reading_of,
 )
 from keel_lint.jobs.temporal import WORKFLOW
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -60,8 +62,7 @@ _COUNTED = re.compile(rb"(?:%|&|\^|//?|\+|-|<<|>>|(?<!\w)(?:abs|format|hex|repr|
 _COUNTS = re.compile(rb"(?:%|&|\^|//?|\+|-|<|>)")
 
 
-@dataclass(frozen=True)
-class Effect:
+class Effect(Record, frozen=True):
     """Something that a replay cannot give back. `name` is the canonical name of what is called, read or written.
 
     `unless` is the parameter of the function without which it happens: `at or datetime.now()` only reads the clock where no
@@ -205,7 +206,7 @@ class Determinism(Reaching[Effect]):
         found += self._looped(path, position)
         running = (effect for effect in found if not self.is_cut(path, position, effect.start, on_replay=True))
         for effect in sorted(running, key=lambda effect: (effect.start, effect.end, effect.kind)):
-            yield replace(effect, unless=self._fallback_for(path, position, effect.start))
+            yield msgspec.structs.replace(effect, unless=self._fallback_for(path, position, effect.start))
 
     def _fallback_for(self, path: str, position: int, offset: int) -> str:
         """The parameter that must be missing for what stands at an offset to run."""
@@ -350,7 +351,7 @@ class Determinism(Reaching[Effect]):
                 yield Effect("order", source, Reading(), path, loop.start, loop.end, because=origin)
 
     def _factories(self, path: str, position: int) -> Iterator[Effect]:
-        """The default factories of a data class or model: `id: UUID = field(default_factory=uuid4)`."""
+        """The default factories of a data class or model: `id: UUID = msgspec.field(default_factory=uuid4)`."""
         for owner in self._project.mro(path, position):
             for assignment in self._project.facts(owner[0]).assignments:
                 if assignment.scope != owner[1] or not any(word in assignment.value for word in _FACTORIES):

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keel_lint.flow.calls import RUN_IN_THREADS
 from keel_lint.index.facts import MODULE
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from keel_lint.finding import Hop
@@ -47,8 +47,7 @@ _DJANGO_REQUESTS = frozenset({"django.http.HttpRequest", "django.core.handlers.a
 _METHODS = frozenset(_VERBS.split("|"))
 
 
-@dataclass(frozen=True)
-class Handler:
+class Handler(Record, frozen=True):
     """A function that runs in an event loop, and the way from it to a call, as the hops of a path."""
 
     place: Place

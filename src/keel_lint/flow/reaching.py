@@ -11,8 +11,9 @@ import heapq
 import re
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
+
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -41,8 +42,7 @@ class AnyEffect(Protocol):
 E = TypeVar("E", bound=AnyEffect)
 
 
-@dataclass(frozen=True)
-class Reached(Generic[E]):
+class Reached(Record, Generic[E], frozen=True):
     """An effect, and the calls that lead to it, outermost first."""
 
     edges: tuple[Edge, ...]

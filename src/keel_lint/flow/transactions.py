@@ -11,8 +11,9 @@ from __future__ import annotations
 import ast
 import re
 from collections import deque
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from keel_lint.flow.atomic import Atomic, OpenTransaction
 from keel_lint.flow.branches import Branches, Known
@@ -20,6 +21,7 @@ from keel_lint.flow.frameworks import Frameworks
 from keel_lint.index import tables
 from keel_lint.index.expressions import parsed
 from keel_lint.index.facts import MODULE
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,8 +41,7 @@ _CHANGE_OF_RELATIONS = re.compile(r"a?(?:add|clear|remove|set)")
 _DEFERRING = ("on_commit", "after_commit")
 
 
-@dataclass(frozen=True)
-class _Step:
+class _Step(Record, frozen=True):
     """A function on the way back, and the way from it to the call: the edges, and where the call stands.
 
     `owner` is the class of the object on which it runs, as far as that is known.
@@ -102,7 +103,7 @@ class Transactions:
     def _seen_from(self, opened: OpenTransaction, step: _Step) -> OpenTransaction:
         """A transaction that is open round a function, seen from the call at the end of the way."""
         by_signal = opened.by_signal or any(self._is_signal(edge) for edge in step.way)
-        return replace(opened.then(*self._hops(step.way)), by_signal=by_signal)
+        return msgspec.structs.replace(opened.then(*self._hops(step.way)), by_signal=by_signal)
 
     def _is_idle(self, opened: OpenTransaction, step: _Step) -> bool:
         """Whether a request's transaction holds nothing that a task could miss: no function on the way writes."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from keel_lint.index.facts import MODULE
 from keel_lint.jobs.temporal import WORKFLOW
 from keel_lint.jobs.values import UNKNOWN, fold
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from keel_lint.project import Project, Symbol
@@ -27,15 +29,14 @@ Constant = Callable[[str, str, int], object]
 """From a path, a name and a scope to the constant that stands there, `UNKNOWN` where none does."""
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(Record, frozen=True):
     """Options by name, and the source of each; a value that is no constant is `UNKNOWN`. `complete` says that there are no
     others.
     """
 
-    values: Mapping[str, object] = field(default_factory=dict)
+    values: Mapping[str, object] = msgspec.field(default_factory=dict)
     complete: bool = True
-    texts: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     def __or__(self, other: Options) -> Options:
         complete = self.complete and other.complete

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import libcst as cst
+
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +26,7 @@ _BINDING: frozenset[type[cst.CSTNode]] = frozenset({
 })  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Binding:
+class Binding(Record, frozen=True):
     """One binding of a name: `how` it gets its value from `source`, and the statement or clause `node` that binds it.
 
     `first` is the first element of `source`, `element` any element, `enter` what a `with` item gives. For a parameter `source`

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from keel_lint.jobs.instances import made_name
 from keel_lint.jobs.outside import calls_on, followed, leads_to
 from keel_lint.jobs.payments import WORDS, carries_key, is_careful, is_service, paying_verb, payment, pays_a_part
 from keel_lint.jobs.receivers import Receivers
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +37,7 @@ _PAYING = re.compile(r"pay(?!load)|charge|refund|capture|transfer|sale|credit", 
 _KEY_WORD = re.compile(r"idempot", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Charge:
+class Charge(Record, frozen=True):
     """A call that moves money each time it runs.
 
     `shown` is how it is written, or the payment that it leads to by `hops`. `service` is the canonical name of the payment

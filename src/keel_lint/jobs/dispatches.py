@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keel_lint.index.roles import DISPATCHES, SIGNATURES
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from keel_lint.index.facts import Call
@@ -20,8 +20,7 @@ CANVAS = frozenset(
 """What makes a signature out of signatures."""
 
 
-@dataclass(frozen=True)
-class Dispatch:
+class Dispatch(Record, frozen=True):
     """A call that publishes a task. `target` is how the task is written; `task` is `None` where it is not the project's.
 
     `is_unbound` says that nothing binds the name of the task: code in a document or a half-typed file.

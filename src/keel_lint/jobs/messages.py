@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -14,6 +13,7 @@ from keel_lint.index.roles import DISPATCHES, SIGNATURES
 from keel_lint.jobs.dispatches import Dispatch
 from keel_lint.jobs.plain import Plain
 from keel_lint.jobs.values import UNKNOWN
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,8 +29,7 @@ _CARRYING = frozenset({"", "args", "kwargs"})
 _PARTIAL = "functools.partial"
 
 
-@dataclass(frozen=True)
-class Passed:
+class Passed(Record, frozen=True):
     """One argument for the task: its value, its position or keyword, and the node of the keyword (a name or a string)."""
 
     value: cst.BaseExpression
@@ -39,8 +38,7 @@ class Passed:
     key: cst.CSTNode | None = None
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(Record, frozen=True):
     """What a call sends. `is_whole` is false where arguments come from elsewhere (`*args`, a variable, a bare signature)."""
 
     dispatch: Dispatch

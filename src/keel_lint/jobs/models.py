@@ -7,11 +7,11 @@ and https://docs.sqlalchemy.org/en/20/orm/declarative_tables.html
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from keel_lint.index.facts import assignments_of
 from keel_lint.project import Symbol
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,8 +38,7 @@ _COLUMNS = frozenset({"Column", "mapped_column"})
 Kind = Literal["django", "sqlalchemy"]
 
 
-@dataclass(frozen=True)
-class Model:
+class Model(Record, frozen=True):
     """A model class: its name for a message, and where it stands (`path` is empty for one outside the project).
 
     `dotted` is its canonical name, empty where the class itself is not known.

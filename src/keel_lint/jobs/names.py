@@ -7,7 +7,6 @@ Source: `celery.utils.imports.gen_task_name`, `celery.app.base.Celery._task_from
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from keel_lint.jobs.values import UNKNOWN, fold
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -46,8 +46,7 @@ class Given(msgspec.Struct, frozen=True, array_like=True):
     is_celerys: bool
 
 
-@dataclass(frozen=True)
-class Missing:
+class Missing(Record, frozen=True):
     """A name that no task has: why that is sure, and the names that may be meant, nearest first."""
 
     name: str

@@ -8,10 +8,10 @@ through, calls that were run inside it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from keel_lint.jobs.outside import talks
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,8 +23,7 @@ Kind = Literal[
 EVERY_CALL = -1
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(Record, frozen=True):
     """A function that gives another value, or does something again, each time it is called.
 
     `fixed_by` is the position of the argument with which it does not (`time.gmtime(seconds)`), `keyword` that argument's name;

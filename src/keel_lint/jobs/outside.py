@@ -8,11 +8,11 @@ https://docs.python.org/3/library/socket.html#socket.getdefaulttimeout, for the 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keel_lint.index.tables import Calls
 from keel_lint.jobs.instances import held_name, made_name
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -77,8 +77,7 @@ Through = tuple[tuple[str, int, int, str], ...]
 """The calls that lead somewhere, as (path, start, end, name), outermost first."""
 
 
-@dataclass(frozen=True)
-class Outgoing:
+class Outgoing(Record, frozen=True):
     """A call that talks to the outside, and the calls that lead to it."""
 
     name: str

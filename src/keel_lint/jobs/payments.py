@@ -8,14 +8,14 @@ https://developer.paypal.com/api/rest/reference/idempotency, https://docs.mollie
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from keel_lint.record import Record
 
 Key = Literal["argument", "options", ""]
 
 
-@dataclass(frozen=True)
-class Payment:
+class Payment(Record, frozen=True):
     """A call of a payment service. `key` is how it takes an idempotency key: as the argument `idempotency_key`, in the dict
     `options`, or not at all. `by_amount` says that only a part can be paid back twice: the whole is refused the second time.
     """

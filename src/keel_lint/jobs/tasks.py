@@ -6,7 +6,6 @@ derived from `Task`. Its options come from annotations, the decorator, the base 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keel_lint.index.facts import MODULE, Argument, Decorator, Definition, Parameter, assignments_of
@@ -15,6 +14,7 @@ from keel_lint.jobs.activity_options import OptionsReader
 from keel_lint.jobs.celery_settings import CelerySettings, TaskClass, is_app
 from keel_lint.jobs.constants import Constants
 from keel_lint.jobs.values import UNKNOWN, fold
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -40,8 +40,7 @@ SETTING_OF_OPTION = {
 }
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(Record, frozen=True):
     """The effective value of a task option: its folded value or `UNKNOWN`, its source text, and what sets it."""
 
     value: object
@@ -52,16 +51,14 @@ class Option:
     end: int
 
 
-@dataclass(frozen=True)
-class _Maker:
+class _Maker(Record, frozen=True):
     """What makes a function a task: the arguments that it adds itself, and the file in which they stand."""
 
     path: str
     arguments: tuple[Argument, ...] = ()
 
 
-@dataclass(frozen=True)
-class Task:
+class Task(Record, frozen=True):
     """A Celery task of the project. `decorator` is `None` for a class-based one."""
 
     name: str

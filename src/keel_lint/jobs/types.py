@@ -6,7 +6,6 @@ Only what is sure counts: an assignment that reaches the use, an annotation, a c
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +14,7 @@ import libcst as cst
 from keel_lint.index.facts import MODULE
 from keel_lint.jobs.bindings import Binding, Bindings
 from keel_lint.jobs.models import Model
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from keel_lint.definition import Definition
@@ -79,8 +79,7 @@ _MANY_OF = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(Record, frozen=True):
     """What an expression is.
 
     `model` is the class of an instance or of the rows; `small` says that a slice limits the rows or that they are mere keys.

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
+
+from keel_lint.record import Record
 
 if TYPE_CHECKING:
     from keel_lint.finding import Finding
@@ -40,8 +43,7 @@ _MODULES = {
 FORMATS: tuple[str, ...] = tuple(_MODULES)
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(Record, frozen=True):
     """What a run looked at, and what it left out."""
 
     files: int = 0
@@ -50,8 +52,7 @@ class Counts:
     unresolved_calls: int = 0
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(Record, frozen=True):
     """All that a format needs.
 
     `findings` are sorted by `Finding.order`. `suppressed` holds a finding and the reason given for its suppression, empty where
@@ -67,12 +68,12 @@ class Report:
     rules: Registry
     suppressed: Sequence[tuple[Finding, str]] = ()
     unsafe_fixes: bool = False
-    fixed: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    fixed: Mapping[str, Mapping[str, int]] = msgspec.field(default_factory=dict)
     show_fixes: bool = False
     quiet: bool = False
     color: bool = False
     width: int = WIDTH
-    counts: Counts = field(default_factory=Counts)
+    counts: Counts = msgspec.field(default_factory=Counts)
     unresolved: Sequence[Unresolved] = ()
 
     def url(self, finding: Finding) -> str | None:

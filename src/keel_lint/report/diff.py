@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from keel_lint.record import Record
 from keel_lint.report.frame import visible
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")  # `str.splitlines` would
 Line = tuple[str, int, str]  # sign, 1-based row in the new text (0 for a removed line), text
 
 
-@dataclass(frozen=True)
-class _Change:
+class _Change(Record, frozen=True):
     """Rows `first` (0-based) until before `after` become the lines `new`."""
 
     first: int

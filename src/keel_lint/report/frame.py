@@ -7,9 +7,9 @@ combining one none.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from keel_lint.record import Record
 from keel_lint.report import PICTURES
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ def visible(text: str) -> str:
     return text.translate(_SHOWN_RAW_TABS)
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(Record, frozen=True):
     """Rows `first`..`last` of a file round `span`."""
 
     source: Source
@@ -107,8 +106,7 @@ class Frame:
         return _window(start, end, width)
 
 
-@dataclass(frozen=True)
-class _Window:
+class _Window(Record, frozen=True):
     """The cells of every line that are shown."""
 
     left: int

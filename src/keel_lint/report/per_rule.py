@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from keel_lint.record import Record
 from keel_lint.report import FORMATS, Report, summary
 from keel_lint.report.style import Ink
 
@@ -16,8 +18,7 @@ if TYPE_CHECKING:
 _TEXT = ("full", "concise", "grouped")
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(Record, frozen=True):
     code: str
     name: str
     count: int
@@ -49,7 +50,6 @@ def _rows(report: Report) -> list[_Row]:
 
 
 def _json(rows: Sequence[_Row]) -> str:
-    import msgspec
 
     table = [
         {"code": row.code, "name": row.name, "count": row.count, "fixable": row.fixable, "fixable_count": row.fixable_count}
