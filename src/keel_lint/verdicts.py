@@ -21,24 +21,22 @@ from keel_lint import __version__
 from keel_lint.cache import Cache, Files, decode, encode
 from keel_lint.discovery import COMMENT_BITS, FileEntry, is_template, is_test_code
 from keel_lint.finding import Finding, Span
-from keel_lint.fixes import DEEP, bracket_depth
-from keel_lint.flow import Flow
-from keel_lint.glance import Glance
 from keel_lint.index.facts import ModuleFacts
-from keel_lint.jobs import Jobs
 from keel_lint.outcome import CheckOptions, Outcome, Progress, Unresolved
 from keel_lint.processes import Turns, forked
 from keel_lint.project import Project, Read
 from keel_lint.settings import Settings, select
 from keel_lint.source import Source, SourceError
-from keel_lint.suppressions import Suppression, Suppressions, may_suppress, noqa_row_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from libcst import ParserSyntaxError
 
+    from keel_lint.flow import Flow
+    from keel_lint.jobs import Jobs
     from keel_lint.rule import Registry, RuleInfo
+    from keel_lint.suppressions import Suppression, Suppressions
 
 MAX_NESTING = 200
 _WORTH_A_PROCESS = 24
@@ -129,7 +127,8 @@ class Judging:
                 self.project.learn(path, facts)
 
     def _import_ahead(self) -> None:
-        import_module("keel_lint.definition")
+        for module in ("definition", "judging", "suppressions"):
+            import_module(f"keel_lint.{module}")
         for info in self.registry.rules.values():
             with suppress(Exception):  # a rule that cannot be imported is reported where it should have judged
                 info.load()
@@ -137,12 +136,16 @@ class Judging:
     @cached_property
     def jobs(self) -> Jobs:
         """The project's tasks, workflows and settings."""
+        from keel_lint.jobs import Jobs
+
         settings = self.settings
         return Jobs(self.project, self._relevant, settings.charge_calls, settings.functions, settings.settings)
 
     @cached_property
     def flow(self) -> Flow:
         """The facts that cross functions and files."""
+        from keel_lint.flow import Flow
+
         return Flow(self.jobs)
 
     @cached_property
@@ -303,6 +306,8 @@ class Judging:
     def _suppress(
         self, path: str, found: list[Finding], cuts: list[tuple[str, int]]
     ) -> tuple[list[Finding], list[tuple[Finding, str]]]:
+        from keel_lint.suppressions import Suppressions, may_suppress, noqa_row_for
+
         source, facts = self.project.source(path), self.project.facts(path)
         placed = [msgspec.structs.replace(one, noqa_row=noqa_row_for(source, one.span.row)) for one in found]
         placed = _with_fingerprints(placed, source, path)
@@ -350,6 +355,8 @@ class Judging:
         return None
 
     def _comments_of(self, absolute: str) -> Suppressions:
+        from keel_lint.suppressions import Suppressions
+
         path = Path(absolute).relative_to(self.root).as_posix()
         source = self.project.source(path)
         return Suppressions.parse(source, self.project.facts(path), self.registry, self._today(source))
@@ -388,6 +395,7 @@ class _FileJudge:
 
     def _judge(self, position: int, rules: list[RuleInfo], facts: ModuleFacts) -> list[Finding]:
         from keel_lint.definition import Definition, UnparsableError
+        from keel_lint.glance import Glance
         from keel_lint.judging import judge, may_find
 
         definition = facts.definitions[position]
@@ -408,6 +416,8 @@ class _FileJudge:
     def _syntax_error(self, source: Source, facts: ModuleFacts) -> Finding | None:
         """KEL001 where LibCST cannot parse the file either; tree-sitter alone is no judge of that."""
         import libcst
+
+        from keel_lint.fixes import DEEP, bracket_depth
 
         # The parser recurses on the native stack, where running out of it ends the process.
         if max(facts.nesting, bracket_depth(source.text)) > DEEP:
