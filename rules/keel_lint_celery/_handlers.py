@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 
     from keel_lint.definition import Definition
     from keel_lint.fixing import FixBuilder
+    from keel_lint.glance import Glance
 
 BROAD = frozenset({"builtins.BaseException", "builtins.Exception"})
+_BROAD_NAMES = frozenset(name.rpartition(".")[2] for name in BROAD)
 RETRY = frozenset({"celery.exceptions.Retry", "celery.exceptions.TaskPredicate", "celery.exceptions.CeleryError"})
 _INNER = (cst.FunctionDef, cst.ClassDef, cst.Lambda)
 
@@ -98,6 +101,33 @@ _REPORTS = frozenset({
     "warn", "warning", "getLogger", "get_logger", "get_task_logger", "bind", "total_seconds", "time", "now", "isoformat",
 })  # fmt: skip
 _QUIET = (cst.Pass, cst.Expr, cst.Return, cst.Assign)
+
+
+def may_only_log(glance: Glance) -> bool:
+    """Whether the definition has a handler that `only_logs` may be true of."""
+    return glance.may_hold(ast.ExceptHandler, _is_all_quiet)
+
+
+def may_hide_all(glance: Glance) -> bool:
+    """The same, for a handler of `BROAD`."""
+    return glance.may_hold(ast.ExceptHandler, lambda handler: _is_all_quiet(handler) and _may_be_broad(handler.type))
+
+
+def _may_be_broad(kind: ast.expr | None) -> bool:
+    if isinstance(kind, (ast.Tuple, ast.List)):
+        return any(map(_may_be_broad, kind.elts))
+    name = kind.id if isinstance(kind, ast.Name) else kind.attr if isinstance(kind, ast.Attribute) else ""
+    return kind is None or name in _BROAD_NAMES
+
+
+def _is_all_quiet(handler: ast.ExceptHandler) -> bool:
+    return all(map(_is_quiet, handler.body))
+
+
+def _is_quiet(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Return) and statement.value is not None:
+        return isinstance(statement.value, ast.Constant) and statement.value.value in {None, False}
+    return isinstance(statement, (ast.Pass, ast.Expr, ast.Return, ast.Assign))
 
 
 def only_logs(definition: Definition, handler: cst.ExceptHandler) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 RESULTS = frozenset({"celery.result.AsyncResult", "celery.result.GroupResult", "celery.result.ResultSet"})
 WAITING = frozenset({"get", "join", "join_native", "wait", "wait_for_pending", "collect", "iterate"})
-_WORDS = frozenset(name.rpartition(".")[2].encode() for name in RESULTS)
+_MAKERS = DISPATCHES | {name.rpartition(".")[2] for name in RESULTS}
 _DEPTH = 4
 
 
@@ -34,11 +35,28 @@ def made_by(definition: Definition, node: cst.BaseExpression, depth: int = 0) ->
     return node if _is_result(definition, node) else None
 
 
-def may_make_result(glance: Glance) -> bool:
-    """Whether a call of a definition may be one that `made_by` finds, as far as the index tells."""
-    if glance.project.mentions(glance.path, _WORDS):
-        return True
-    return any(call.callee.rpartition(".")[2] in DISPATCHES or call.callee.endswith("()") for call in glance.calls)
+def may_wait(glance: Glance) -> bool:
+    """Whether the definition may wait for a result that `made_by` finds: `get` alone is every dict's."""
+    makers = _MAKERS | {one.name for one in glance.facts.imports if one.attribute in _MAKERS}
+    bound = (node for node in glance.nodes or () if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)))
+    made = [node for node in bound if isinstance(node.value, ast.Name) or _may_make(node.value, makers)]
+    targets = (one for node in made for one in (node.targets if isinstance(node, ast.Assign) else [node.target]))
+    names = {target.id for target in targets if isinstance(target, ast.Name)}
+
+    def waits(node: ast.Call) -> bool:
+        if not isinstance(node.func, ast.Attribute) or node.func.attr not in WAITING:
+            return False
+        owner = node.func.value
+        return owner.id in names if isinstance(owner, ast.Name) else _may_make(owner, makers)
+
+    return glance.may_hold(ast.Call, waits)
+
+
+def _may_make(node: ast.expr | None, makers: set[str] | frozenset[str]) -> bool:
+    """Whether an expression is a call of one of these names, or applies what another call made."""
+    func = node.func if isinstance(node, ast.Call) else None
+    name = func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""
+    return name in makers or isinstance(func, ast.Call)
 
 
 def _is_result(definition: Definition, node: cst.Call) -> bool:

@@ -161,6 +161,7 @@ None.
 
 from __future__ import annotations
 
+import ast
 import re
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -179,6 +180,7 @@ if TYPE_CHECKING:
     from keel_lint.glance import Glance
 
 _LOOPS = (cst.For, cst.While, cst.ListComp, cst.SetComp, cst.GeneratorExp, cst.DictComp)
+_REPEATING = (ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
 _LEAVING = (cst.Return, cst.Break, cst.Raise)
 _IDENTITIES = frozenset({"code", "id", "key", "name", "pk", "prefix", "slug", "uuid"})
 _OPENS = re.compile(r"atomic|transaction", re.IGNORECASE)
@@ -198,8 +200,9 @@ class LateBindingOnCommit(Rule):
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
-        """Whether the definition has a loop."""
-        return b"for " in glance.text or b"while " in glance.text
+        """Whether a loop of the definition hands over a function that may read what the loop binds."""
+        names = {"on_commit", *(one.name for one in glance.facts.imports if one.attribute == "on_commit")}
+        return glance.may_hold(_REPEATING, lambda loop: _registers_late(loop, names))
 
     @cached_property
     def _bindings(self) -> Bindings:
@@ -283,6 +286,24 @@ class LateBindingOnCommit(Rule):
         start = self.definition.span(function)[0]
         builder.insert(start + len("lambda"), f" {bound}")
         return builder
+
+
+def _registers_late(loop: ast.AST, names: set[str]) -> bool:
+    """Whether a loop holds a call of one of these names that is given a function which may read what the loop binds."""
+    inside = list(ast.walk(loop))
+    bound = {node.id for node in inside if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    bound |= {node.name for node in inside if isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name}
+    calls = (node for node in inside if isinstance(node, ast.Call) and _last(node.func) in names)
+    given = (one for call in calls for one in (*call.args[:1], *(named.value for named in call.keywords)))
+    return any(not isinstance(one, ast.Lambda) or not bound.isdisjoint(_read(one)) for one in given)
+
+
+def _last(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _read(function: ast.Lambda) -> set[str]:
+    return {node.id for node in ast.walk(function.body) if isinstance(node, ast.Name)}
 
 
 def _holds_calls(call: cst.Call) -> bool:

@@ -289,7 +289,7 @@ class _Rewrite:
         found = self._in_task()
         if found is None:
             return None
-        for path in self.jobs.relevant:
+        for path in self.project.naming(self.task.definition.name):
             here = self._in_file(path)
             if here is None:
                 return None

@@ -116,12 +116,15 @@ None.
 
 from __future__ import annotations
 
+import ast
 import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from keel_lint.index.expressions import parsed
+from keel_lint.index.roles import DISPATCHES
 from keel_lint.jobs.bindings import Bindings
 from keel_lint.rule import Rule
 from keel_lint_celery._code import dispatch_with_options, keywords, last_name, shown
@@ -129,10 +132,12 @@ from keel_lint_celery._code import dispatch_with_options, keywords, last_name, s
 if TYPE_CHECKING:
     from keel_lint.fixing import FixBuilder
     from keel_lint.glance import Glance
+    from keel_lint.index.facts import Call
 
 _KEY = re.compile(r"(?:.*_)?(?:id|pk|uuid)\Z")
 _NUMBERS = (cst.Integer, cst.Float)
 _TEXTS = (cst.SimpleString, cst.FormattedString, cst.ConcatenatedString)
+_ROWS = (ast.List, ast.Tuple, ast.ListComp, ast.GeneratorExp)
 _MAPPINGS = (cst.Dict, cst.DictComp)
 _LISTS = (cst.List, cst.Tuple, cst.ListComp)
 _SCALARS = frozenset({"builtins.int", "builtins.str", "builtins.float", "builtins.bool"})
@@ -152,8 +157,8 @@ class MalformedApplyAsyncArgs(Rule):
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
-        """Whether the definition has a call that takes them."""
-        return b"apply_async" in glance.text or b"send_task" in glance.text
+        """Whether a call that takes them is given anything else."""
+        return any(_may_be_malformed(call) for call in glance.calls)
 
     @cached_property
     def _bindings(self) -> Bindings:
@@ -211,3 +216,20 @@ class MalformedApplyAsyncArgs(Rule):
             builder.insert(start, "(")
             builder.insert(end, ",)")
         return builder
+
+
+def _may_be_malformed(call: Call) -> bool:
+    """Whether a call may be given what is no list and no dict in their places, as far as the index tells."""
+    method = call.callee.rpartition(".")[2]
+    if method not in DISPATCHES or method.startswith("delay"):
+        return False
+    named = {one.keyword: one.text for one in call.arguments}
+    plain = [one.text for one in call.arguments if not one.keyword][method == "send_task" :]
+    args = named.get("args", next(iter(plain), None))
+    kwargs = named.get("kwargs", next(iter(plain[1:]), None))
+    return not (_is_made_of(args, _ROWS) and _is_made_of(kwargs, (ast.Dict, ast.DictComp, ast.Call, ast.Name, ast.Attribute)))
+
+
+def _is_made_of(text: str | None, kinds: tuple[type[ast.expr], ...]) -> bool:
+    """Whether an argument, as source, is left out or is an expression of one of these kinds."""
+    return text is None or isinstance(parsed(text), kinds)

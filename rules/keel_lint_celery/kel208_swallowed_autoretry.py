@@ -170,7 +170,7 @@ import libcst as cst
 
 from keel_lint.jobs.tasks import Option  # noqa: TC001 -- a small dataclass
 from keel_lint.rule import Rule
-from keel_lint_celery._handlers import BROAD, caught, only_logs, work_of
+from keel_lint_celery._handlers import BROAD, caught, may_only_log, only_logs, work_of
 
 if TYPE_CHECKING:
     from keel_lint.glance import Glance
@@ -190,9 +190,10 @@ class SwallowedAutoretry(Rule):
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
-        """Whether the task is retried by itself and catches something."""
-        task = glance.jobs.tasks.at(glance.path, glance.position)
-        return task is not None and b"except" in glance.text and glance.jobs.tasks.option(task, "autoretry_for") is not None
+        """Whether the task is retried by itself and may catch something and only log it."""
+        task = glance.jobs.tasks.at(glance.path, glance.position) if b"except" in glance.text else None
+        is_retried = task is not None and glance.jobs.tasks.option(task, "autoretry_for") is not None
+        return is_retried and may_only_log(glance)
 
     def finish(self) -> None:
         """Judge the handlers round the work of the task."""

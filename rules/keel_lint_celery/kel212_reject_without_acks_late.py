@@ -109,6 +109,7 @@ None.
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -140,7 +141,8 @@ class RejectWithoutAcksLate(Rule):
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
         """Whether the definition raises anything of that name."""
-        return b"raise" in glance.text
+        names = {"Reject", *(one.name for one in glance.facts.imports if one.attribute == "Reject")}
+        return b"raise" in glance.text and glance.may_hold(ast.Raise, lambda node: _raised(node) in names)
 
     def visit_Raise(self, node: cst.Raise) -> None:
         """Judge what is raised."""
@@ -172,3 +174,9 @@ class RejectWithoutAcksLate(Rule):
         else:
             builder.insert_decorator_arguments(decorator, "acks_late=True")
         return builder
+
+
+def _raised(node: ast.Raise) -> str:
+    """The last name of what is raised; empty for another expression."""
+    made = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+    return made.id if isinstance(made, ast.Name) else made.attr if isinstance(made, ast.Attribute) else ""

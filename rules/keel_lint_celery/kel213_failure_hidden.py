@@ -185,7 +185,7 @@ import libcst as cst
 
 from keel_lint.rule import Rule
 from keel_lint_celery._code import last_name
-from keel_lint_celery._handlers import BROAD, catching, only_logs, own, work_of
+from keel_lint_celery._handlers import BROAD, catching, may_hide_all, only_logs, own, work_of
 
 if TYPE_CHECKING:
     from keel_lint.glance import Glance
@@ -212,10 +212,10 @@ class FailureHidden(Rule):
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
-        """Whether the task catches anything, and is not retried for it."""
+        """Whether the task may catch something and only log it, and is not retried for it."""
         task = glance.jobs.tasks.at(glance.path, glance.position) if b"except" in glance.text else None
         option = glance.jobs.tasks.option(task, "autoretry_for") if task is not None else None
-        return task is not None and (option is None or option.value in _NOTHING)
+        return task is not None and (option is None or option.value in _NOTHING) and may_hide_all(glance)
 
     def finish(self) -> None:
         """Judge the handlers round the work of the task."""

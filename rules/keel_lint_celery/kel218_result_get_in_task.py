@@ -165,7 +165,7 @@ import libcst as cst
 
 from keel_lint.rule import Rule
 from keel_lint_celery._code import keywords, shown
-from keel_lint_celery._results import WAITING, made_by, may_make_result
+from keel_lint_celery._results import WAITING, made_by, may_wait
 
 if TYPE_CHECKING:
     from keel_lint.glance import Glance
@@ -187,10 +187,10 @@ class ResultGetInTask(Rule):
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
-        """Whether the definition is a task that may wait for a result: `get` alone is every dict's."""
-        if glance.jobs.tasks.at(glance.path, glance.position) is None:
+        """Whether the definition is a task that may wait for a result."""
+        if not any(call.callee.rpartition(".")[2] in WAITING for call in glance.calls):
             return False
-        return any(call.callee.rpartition(".")[2] in WAITING for call in glance.calls) and may_make_result(glance)
+        return glance.jobs.tasks.at(glance.path, glance.position) is not None and may_wait(glance)
 
     def visit_Call(self, node: cst.Call) -> None:
         """Judge a call that may wait for a result."""

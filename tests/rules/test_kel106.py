@@ -248,7 +248,7 @@ def test_fix_does_not_trust_an_import_for_type_checking(lint: Lint) -> None:
 
 
 REFUSED = {
-    "called": shop(more="from shop.tasks import send\nsend(1)  # celery\n"),
+    "called": shop(more="from shop.tasks import send\nsend(1)\n"),
     "other argument": shop(views=f"{VIEWS}\ndef other():\n    send.delay(7)\n"),
     "other model": shop(views=f"from shop.models import Customer\n{VIEWS}\ndef other(c: Customer):\n    send.delay(c)\n"),
     "handed on": shop(views=f"{VIEWS}\ndef other(run):\n    run(send)\n"),

@@ -12,7 +12,7 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from keel_lint.index.expressions import parsed, parsed_definition
+from keel_lint.index.expressions import parsed
 from keel_lint.jobs.types import (
     BASE64,
     COLLECTIONS,
@@ -22,6 +22,7 @@ from keel_lint.jobs.types import (
     MANAGERS,
     MANY,
     NAMES_A_KEY,
+    OF_A_REQUEST,
     ONE,
     ONE_AND_FLAG,
     QUERYSETS,
@@ -35,19 +36,23 @@ if TYPE_CHECKING:
 
     from keel_lint.glance import Glance
 
-_KEY = re.compile(r"__name__|(?:\w*_)?(?:email|ids?|label|name|pks?|slug|url|uuid)")
-"""Names of attributes that hold keys and texts, whatever has them."""
+_KEY = re.compile(r"__name__|(?:\w*_)?(?:at|date|email|ids?|label|name|pks?|slug|timestamp|url|uuid)")
+"""Names of attributes that hold keys, texts and times, whatever has them."""
 _MEANINGFUL = frozenset({"cls", "instance", "request", "self"})
 """Parameters that may be taken for something by their name alone."""
 _PLAIN_TYPE = re.compile(r"[\"']?(?:(?:\w+\.)?(?:Optional|UUID)|bool|dict|float|int|list|str|None|[\[\], |])*[\"']?")
 _TELLING = frozenset({
-    *MANAGERS, *MANY, *ONE, *ONE_AND_FLAG, *QUERYSETS, *ROW_QUERYSETS, *FRAME_DUMPS, *FRAME_METHODS, *TEXT_METHODS,
+    *MANAGERS, *MANY, *ONE, *ONE_AND_FLAG, *QUERYSETS, *ROW_QUERYSETS, *TEXT_METHODS,
     *(name.rpartition(".")[2] for name in (*COLLECTIONS, *SHORTCUTS, *LIST_SHORTCUTS)),
     "body", "bytes", "chain", "concat", "enumerate", "filter", "frozenset", "from_iterable", "get_data", "get_user_model",
     "getvalue", "islice", "items", "keys", "map", "merge", "open", "query", "range", "read", "read_bytes", "read_text",
     "readlines", "reversed", "set", "str", "timedelta", "values", "zip",
 })  # fmt: skip
 """The last names of calls and attributes that may have a type."""
+_FRAMED = FRAME_DUMPS | FRAME_METHODS
+_FRAMES = ("DataFrame", "GeoDataFrame", "geopandas", "pandas", "polars")
+"""One of these stands in every project that has data frames, one of the next in every snippet."""
+_FRAMES_OF_SNIPPETS = frozenset({b"pd.", b"pl.", b"gpd."})
 _KEEPING = frozenset({"dict", "list", "sorted", "str", "tuple"})
 _FRAME = re.compile(r"(?:read|scan)_\w+")
 _NUMERIC = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod)
@@ -82,16 +87,20 @@ class Plain:
         if isinstance(node, ast.Call):
             return self._is_plain_call(node, depth)
         if isinstance(node, ast.BinOp):
-            return isinstance(node.op, _NUMERIC) and any(isinstance(one, ast.Constant) for one in (node.left, node.right))
+            return isinstance(node.op, _NUMERIC) and self._is_sum_plain(node, depth)
         if isinstance(node, ast.ListComp):
             return self._is_plain(node.elt, depth + 1)
         parts = _parts(node)
         return parts is not None and all(self._is_plain(one, depth + 1) for one in parts)
 
+    def _is_sum_plain(self, node: ast.BinOp, depth: int) -> bool:
+        sides = (node.left, node.right)
+        return any(isinstance(one, ast.Constant) for one in sides) or all(self._is_plain(one, depth + 1) for one in sides)
+
     def _is_plain_attribute(self, node: ast.Attribute, depth: int) -> bool:
-        if _KEY.fullmatch(node.attr):
+        if _KEY.fullmatch(node.attr) or (node.attr.isupper() and node.attr not in OF_A_REQUEST):
             return True
-        return node.attr not in _TELLING and self._is_part_plain(node.value, depth)
+        return not self._tells(node.attr) and self._is_part_plain(node.value, depth)
 
     def _is_plain_part(self, node: ast.Subscript, depth: int) -> bool:
         """An element of a column of keys, or a part of what is plain."""
@@ -119,7 +128,16 @@ class Plain:
             return _reads_a_mapping(node, node.func)
         if last in _KEEPING:
             return all(self._keeps_plain(one, depth) for one in (*node.args, *(keyword.value for keyword in node.keywords)))
-        return last[:1].islower() and not (last in _TELLING or BASE64.match(f"base64.{last}") or _FRAME.fullmatch(last))
+        return last[:1].islower() and not (self._tells(last) or BASE64.match(f"base64.{last}") or _FRAME.fullmatch(last))
+
+    def _tells(self, name: str) -> bool:
+        """Whether what is called so, or an attribute of that name, may have a type."""
+        return name in _TELLING or (name in _FRAMED and self._has_frames)
+
+    @cached_property
+    def _has_frames(self) -> bool:
+        project = self._glance.project
+        return any(map(project.naming, _FRAMES)) or project.mentions(self._glance.path, _FRAMES_OF_SNIPPETS)
 
     def _last_name(self, node: ast.expr) -> str:
         """The last name of what is called, as it is called where it is imported from."""
@@ -146,9 +164,7 @@ class Plain:
     def _bound(self) -> dict[str, list[ast.expr | None]]:
         """What is bound to each name anywhere in the definition; `None` for what syntax does not tell."""
         found: dict[str, list[ast.expr | None]] = defaultdict(list)
-        source = self._glance.project.source(self._glance.path).text
-        tree, _ = parsed_definition(source, self._glance.fact.start, self._glance.fact.end)
-        for node in ast.walk(tree) if tree is not None else ():
+        for node in self._glance.nodes or ():
             for name, value in _bindings(node):
                 found[name].append(value)
         return found

@@ -63,8 +63,9 @@ OF_A_REQUEST = frozenset(
     {"META", "GET", "POST", "FILES", "COOKIES", "session", "build_absolute_uri", "headers", "is_ajax", "resolver_match"}
 )
 NAMES_A_KEY = re.compile(
-    r"(?:\w*_)?(?:args|batch|code|countdown|counts?|data|dates?|delay|emails?|event|hash|ids?|index|keys?|kwargs|limit|names?"
-    r"|number|path|payload|pks?|size|slugs?|status|text|timestamp|tokens?|types?|urls?|uuids?)"
+    r"(?:\w*_)?(?:action|args|batch|code|countdown|counts?|currency|data|dates?|delay|domain|emails?|event|field|format|hash"
+    r"|host|ids?|index|keys?|kwargs|languages?|level|limit|locale|mode|names?|number|path|payload|pks?|priority|queue|size"
+    r"|slugs?|status|text|timeout|timestamp|tokens?|types?|urls?|uuids?|version)"
 )
 """Names of parameters that say that a key or another plain value is passed."""
 _DEPTH = 2
