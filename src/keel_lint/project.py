@@ -94,13 +94,24 @@ class Project:
     """The files of one project, read and indexed when asked for."""
 
     def __init__(
-        self, root: Path, paths: Sequence[str], files: FileStore, store: FactsStore | None = None, roots: Sequence[str] = ()
+        self,
+        root: Path,
+        paths: Sequence[str],
+        files: FileStore,
+        store: FactsStore | None = None,
+        roots: Sequence[str] = (),
+        *,
+        is_asked_again: bool = True,
     ) -> None:
+        """With `is_asked_again` false nobody asks what an answer was read from: of that, only calls that are left unresolved
+        are recorded.
+        """
         self.root = root
         self.paths = frozenset(paths)
         self._files = files
         self._store = store
         self._roots = frozenset(roots)
+        self._is_asked_again = is_asked_again
         self._facts: dict[str, ModuleFacts] = {}
         self._sources: dict[str, Source] = {}
         self._texts: dict[str, str] = {}
@@ -132,7 +143,7 @@ class Project:
 
     def note(self, *read: str) -> None:
         """Record that something was read; `answer` must know how to read it again."""
-        if self._reads:
+        if self._reads and (self._is_asked_again or read[0] == "unresolved"):
             self._reads[-1].add(read)
 
     def leave_unresolved(self, path: str, offset: int) -> None:
@@ -151,17 +162,23 @@ class Project:
         if known is None:
             if key in self._computing:
                 return recursive
-            self._computing.add(key)
-            try:
-                with self.recording() as reads:
-                    value = compute()
-            finally:
-                self._computing.discard(key)
-            self._memo[key] = (value, frozenset(reads))
-            return value
-        if self._reads:
+            known = self._memo[key] = self._computed(key, compute)
+        elif self._reads:
             self._reads[-1] |= known[1]
         return known[0]  # type: ignore[return-value]
+
+    def _computed(self, key: tuple[object, ...], compute: Callable[[], T]) -> tuple[T, frozenset[Read]]:
+        # `recording` spelled out: this runs some hundred thousand times.
+        self._computing.add(key)
+        reads: set[Read] = set()
+        self._reads.append(reads)
+        try:
+            return compute(), frozenset(reads)
+        finally:
+            self._reads.pop()
+            self._computing.discard(key)
+            if self._reads:
+                self._reads[-1] |= reads
 
     def answer(self, read: Read) -> bytes:
         """What reading `read` gives now, as bytes to compare."""

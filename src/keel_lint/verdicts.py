@@ -87,7 +87,8 @@ class Judging:
         self.progress = progress
         self.files = Files(root, entries, cache, contents)
         roots = [source_root.relative_to(root).as_posix() for source_root in settings.roots if source_root.is_relative_to(root)]
-        self.project = Project(root, [entry.path for entry in entries], self.files, _CachedFacts(cache), roots)
+        paths, facts = [entry.path for entry in entries], _CachedFacts(cache)
+        self.project = Project(root, paths, self.files, facts, roots, is_asked_again=cache.is_open)
         self.project.derive("today", lambda: _today().isoformat().encode())
         self.answers: dict[Read, bytes] = {}
         self.rules_by_roles: dict[tuple[frozenset[str], tuple[str, ...]], list[RuleInfo]] = {}

@@ -47,6 +47,10 @@ _DJANGO_REQUESTS = frozenset({"django.http.HttpRequest", "django.core.handlers.a
 _METHODS = frozenset(_VERBS.split("|"))
 
 
+_ASYNC = frozenset({b"async def"})
+_FEW_FILES = 8
+
+
 class Handler(Record, frozen=True):
     """A function that runs in an event loop, and the way from it to a call, as the hops of a path."""
 
@@ -70,7 +74,7 @@ class EventLoop:
         return self._project.memo(key, lambda: self._nearest(path, call), None) if call.scope != MODULE else None
 
     def _nearest(self, path: str, call: Call) -> Handler | None:
-        if not self._project.naming("async"):
+        if not self._project.memo(("handlers",), self._may_have_handlers, recursive=True):
             return None
         waiting: deque[tuple[Place, Place | None, tuple[Edge, ...]]] = deque([((path, call.scope), None, ())])
         seen: set[tuple[Place, Place | None]] = {((path, call.scope), None)}
@@ -84,6 +88,15 @@ class EventLoop:
                     seen.add(above)
                     waiting.append((*above, (edge, *way)))
         return None
+
+    def _may_have_handlers(self) -> bool:
+        """Whether the project has a handler; where more than a few files have asynchronous functions, that is not looked up."""
+        files = [path for path in self._project.naming("async") if self._project.mentions(path, _ASYNC)]
+        return len(files) > _FEW_FILES or any(map(self._has_handler, files))
+
+    def _has_handler(self, path: str) -> bool:
+        facts = self._project.try_facts(path)
+        return facts is not None and any(self.is_handler(path, at) for at in range(len(facts.definitions)))
 
     def _handler(self, place: Place, way: tuple[Edge, ...]) -> Handler:
         definition = self._project.facts(place[0]).definitions[place[1]]
