@@ -15,7 +15,7 @@ from keel_lint.jobs.instances import held_name, made_name
 from keel_lint.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from keel_lint.finding import Hop
     from keel_lint.index.facts import Call, Import
@@ -57,18 +57,19 @@ _CLIENT = re.compile(r"(?:Async)?(?:\w*Client|Session|OpenAI|Anthropic|Elasticse
 WORDS = frozenset(
     word.encode()
     for word in (
-        "aiohttp", "aioboto3", "algoliasearch", "anthropic", "azure.", "boto", "core import mail", "core.mail", "elasticsearch",
-        "from requests", "from socket", "from urllib import", "ftplib", "github", "gitlab", "google.cloud", "googleapiclient",
-        "http.client", "httpx", "hubspot", "imaplib", "import socket", "mailchimp_marketing", "mailjet_rest", "openai",
-        "opensearchpy", "paramiko", "poplib", "postmarker", "pusher", "requests.", "sendgrid", "shopify", "slack_sdk",
-        "smtplib", "stripe", "telnetlib", "twilio", "urllib.request", "urllib3", "xmlrpc",
+        "aioboto3", "aiohttp", "algoliasearch", "anthropic", "azure", "boto", "core.mail", "django.core import",
+        "elasticsearch", "ftplib", "github", "gitlab", "google.cloud", "googleapiclient", "http import client",
+        "http.client", "httpx", "hubspot", "imaplib", "mailchimp_marketing", "mailjet_rest", "openai", "opensearchpy",
+        "paramiko", "poplib", "postmarker", "pusher", "requests", "sendgrid", "shopify", "slack_sdk", "smtplib", "socket",
+        "stripe", "telnetlib", "twilio", "urllib import", "urllib.request", "urllib3", "xmlrpc",
     )
 )  # fmt: skip
-"""One of these stands in every file that talks to the outside."""
+"""One of these stands in an import of every file that talks to the outside."""
 
 _API_CLIENT = re.compile(r"(?!.*\btests?\b)[\w.]+\.(?:[A-Z]\w*)(?:Api|API|ApiClient|APIClient|RestClient|HttpClient)\Z")
 """A class of another package that by its name is a client of a service."""
 
+_IMPORT = re.compile(rb"(?m)^[ \t]*(?:from|import)[ \t](?:[^\n(]*\([^)]*\)|(?:[^\n\\]|\\\r?\n)*)")
 _IMPORTS = re.compile(rb"(?m)^[ \t]*from[ \t]+(?P<package>[\w.]+)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n(]*)")
 _FUNCTION = re.compile(rb"(?<![\w.])[a-z_]\w*")
 _DEPTH = 3
@@ -131,7 +132,7 @@ def followed(
     project: Project, path: str, position: int, words: frozenset[bytes]
 ) -> Iterator[tuple[str, Call, Symbol, Through]]:
     """The calls of a function and of the functions of the project that it calls, nearest first: the file, the call, what it
-    calls, and the calls that lead to it. Files in which none of `words` stands are not looked into.
+    calls, and the calls that lead to it. Files that import nothing in which one of `words` stands are not looked into.
     """
     waiting: list[tuple[str, int, Through]] = [(path, position, ())]
     seen = {(path, position)}
@@ -175,11 +176,23 @@ def _may_lead(project: Project, path: str, call: Call, words: frozenset[bytes]) 
 
 
 def _is_worth_it(project: Project, module: str, words: frozenset[bytes]) -> bool:
-    """Whether a file is a package, holds one of the words, or takes a function from one that does."""
-    if module.endswith("__init__.py") or project.mentions(module, words):
+    """Whether a file is a package, imports one of the words, or takes a function from one that does."""
+    if module.endswith("__init__.py") or imports(project, module, words):
         return True
     key = ("takes from such", module, words)
-    return project.memo(key, lambda: any(project.mentions(one, words) for one in _taken_from(project, module)), recursive=False)
+    return project.memo(key, lambda: any(imports(project, one, words) for one in _taken_from(project, module)), recursive=False)
+
+
+def imports(project: Project, path: str, words: frozenset[bytes]) -> bool:
+    """Whether one of the words stands in an import of a file: told without the index."""
+    if not project.mentions(path, words):
+        return False
+    key = ("imports", path, words)
+    return project.memo(key, lambda: any(map(_finds(words), _IMPORT.findall(project.raw(path)))), recursive=False)
+
+
+def _finds(words: frozenset[bytes]) -> Callable[[bytes], bool]:
+    return lambda text: any(word in text for word in words)
 
 
 def _taken_from(project: Project, path: str) -> Iterator[str]:

@@ -49,7 +49,7 @@ _PAYMENTS: tuple[tuple[re.Pattern[str], Payment], ...] = tuple(
 )
 
 WORDS = frozenset({b"Adyen", b"braintree", b"mollie", b"paypal", b"razorpay", b"square", b"stripe"})
-"""One of these stands in every file that calls a payment service."""
+"""One of these stands in an import of every file that calls a payment service."""
 
 _SERVICES = ("Adyen.", "braintree.", "mollie.", "paypal", "razorpay.", "square.", "stripe.")
 _OWED = r"(?:account|buyer|card|client|customer|invoice|member|merchant|order|payment|seller|subscription|user|wallet)s?"
