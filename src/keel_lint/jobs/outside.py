@@ -69,8 +69,10 @@ WORDS = frozenset(
 _API_CLIENT = re.compile(r"(?!.*\btests?\b)[\w.]+\.(?:[A-Z]\w*)(?:Api|API|ApiClient|APIClient|RestClient|HttpClient)\Z")
 """A class of another package that by its name is a client of a service."""
 
-_IMPORT = re.compile(rb"(?m)^[ \t]*(?:from|import)[ \t](?:[^\n(]*\([^)]*\)|(?:[^\n\\]|\\\r?\n)*)")
-_IMPORTS = re.compile(rb"(?m)^[ \t]*from[ \t]+(?P<package>[\w.]+)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n(]*)")
+_IMPORT = re.compile(rb"(?m)(?:^|\r|\xef\xbb\xbf)[ \t]*(?:from|import)[ \t](?:[^\n(]*\([^)]*\)|(?:[^\n\\]|\\\r?\n)*)")
+_IMPORTS = re.compile(
+    rb"(?m)(?:^|\r|\xef\xbb\xbf)[ \t]*from[ \t]+(?P<package>[\w.]+)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n(]*)"
+)
 _FUNCTION = re.compile(rb"(?<![\w.])[a-z_]\w*")
 _DEPTH = 3
 
