@@ -51,6 +51,7 @@ CONVENTIONS = {
 
 _BUILTINS = frozenset(dir(builtins))
 _MAX_HOPS = 24
+_IMPORT = re.compile(rb"(?m)(?:^|\r|\xef\xbb\xbf)[ \t]*(?:from|import)[ \t](?:[^\n(]*\([^)]*\)|(?:[^\n\\]|\\\r?\n)*)")
 
 
 class Symbol(Record, frozen=True):
@@ -256,6 +257,13 @@ class Project:
             raw = self.raw(path)
             self._mentions[key] = any(word in raw for word in words)
         return self._mentions[key]
+
+    def imports(self, path: str, words: frozenset[bytes]) -> bool:
+        """Whether one of the words stands in an import of a file: told without the index too."""
+        if not self.mentions(path, words):
+            return False
+        imports = self.memo(("imports", path), lambda: b"\n".join(_IMPORT.findall(self.raw(path))), b"")
+        return any(word in imports for word in words)
 
     @cached_property
     def production(self) -> tuple[str, ...]:

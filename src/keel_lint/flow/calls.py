@@ -49,6 +49,7 @@ _COMMON = frozenset({name for kind in (str, bytes, list, dict, set, object, int)
     "sync", "validate", "write",
 })  # fmt: skip
 """Names of methods that say nothing of the class."""
+_ENDS_NO_NAME = re.compile(rb"[^\w\"\']?\Z")
 _BINDS_IT = re.compile(rb"\s*(?:(?:async[ \t]+)?def[ \t]+|from[ \t]+[\w.]+[ \t]+import\b[^#;]*)")
 _RENAMED = re.compile(rb"[ \t]+as\b")
 _SHORTEST = 4
@@ -339,7 +340,8 @@ class Calls:
 
     def _callers_in(self, file: str, target: Place) -> Iterator[Edge]:
         definition = self._project.facts(target[0]).definitions[target[1]]
-        facts = self._project.try_facts(file) if self._uses(file, definition.name) else None
+        may_call = file == target[0] or self._uses(file, definition.name)
+        facts = self._project.try_facts(file) if may_call else None
         if facts is None:
             return
         index = tables.Calls.of(facts)
@@ -350,11 +352,12 @@ class Calls:
             yield from (edge for edge in self._passed(file, call) if self._may_run(edge, target) is not None)
 
     def _uses(self, file: str, name: str) -> bool:
-        """Whether a name stands in a file otherwise than where it is defined or imported as it is: told without the index."""
+        """Whether a file may use a function of another one, by a name it imports or behind a dot: told without the index."""
         if name in _CONSTRUCTORS:
             return True
         key = ("uses", file, name)
-        return self._project.memo(key, lambda: _is_used(self._project.raw(file), name.encode()), recursive=True)
+        used = self._project.memo(key, lambda: _used(self._project.raw(file), name.encode()), frozenset[bytes]())
+        return b"." in used or (bool(used) and self._project.imports(file, frozenset({name.encode(), b"*"})))
 
     def _names_in(self, facts: ModuleFacts, target: Place, definition: Definition) -> set[str]:
         """The names under which a file may call a function: its own, and those that imports give it."""
@@ -460,12 +463,18 @@ def _using(call: Call) -> str:
     return "" if not given or given[0] in {"None", '"default"', "'default'"} else given[0]
 
 
-def _is_used(raw: bytes, name: bytes) -> bool:
-    """Whether a name stands in a source otherwise than behind `def`, or in an import of one line that keeps the name."""
+def _used(raw: bytes, name: bytes) -> frozenset[bytes]:
+    """What stands before a name in a source: a dot, or anything else, for which an empty text stands.
+
+    It does not count behind `def`, in an import of one line that keeps the name, and as the first or last word of a text.
+    """
+    found: set[bytes] = set()
     start = raw.find(name)
     while start >= 0:
+        end = start + len(name)
         before = raw[raw.rfind(b"\n", 0, start) + 1 : start]
-        if _BINDS_IT.fullmatch(before) is None or _RENAMED.match(raw, start + len(name)):
-            return True
+        is_word = _ENDS_NO_NAME.match(raw[start - 1 : start]) and _ENDS_NO_NAME.match(raw[end : end + 1])
+        if is_word and (_BINDS_IT.fullmatch(before) is None or _RENAMED.match(raw, end)):
+            found.add(b"." if before.rstrip().endswith(b".") else b"")
         start = raw.find(name, start + 1)
-    return False
+    return frozenset(found)

@@ -11,7 +11,7 @@ import libcst as cst
 from keel_lint.definition import descendants
 from keel_lint.jobs.guards import Guards
 from keel_lint.jobs.instances import made_name
-from keel_lint.jobs.outside import calls_on, followed, imports, leads_to
+from keel_lint.jobs.outside import calls_on, followed, leads_to
 from keel_lint.jobs.payments import WORDS, carries_key, is_careful, is_service, paying_verb, payment, pays_a_part
 from keel_lint.jobs.receivers import Receivers
 from keel_lint.record import Record
@@ -250,7 +250,7 @@ def may_pay(where: Definition | Glance, call: Call) -> bool:
 def _speaks_of_money(project: Project, record: Import, module: str | None) -> bool:
     if module is None:
         return any(word.decode() in record.module for word in WORDS)
-    return module.endswith("__init__.py") or imports(project, module, WORDS)
+    return module.endswith("__init__.py") or project.imports(module, WORDS)
 
 
 def _leads_to_money(where: Definition | Glance, call: Call) -> bool:

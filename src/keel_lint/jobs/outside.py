@@ -15,7 +15,7 @@ from keel_lint.jobs.instances import held_name, made_name
 from keel_lint.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from keel_lint.finding import Hop
     from keel_lint.index.facts import Call, Import
@@ -69,7 +69,6 @@ WORDS = frozenset(
 _API_CLIENT = re.compile(r"(?!.*\btests?\b)[\w.]+\.(?:[A-Z]\w*)(?:Api|API|ApiClient|APIClient|RestClient|HttpClient)\Z")
 """A class of another package that by its name is a client of a service."""
 
-_IMPORT = re.compile(rb"(?m)(?:^|\r|\xef\xbb\xbf)[ \t]*(?:from|import)[ \t](?:[^\n(]*\([^)]*\)|(?:[^\n\\]|\\\r?\n)*)")
 _IMPORTS = re.compile(
     rb"(?m)(?:^|\r|\xef\xbb\xbf)[ \t]*from[ \t]+(?P<package>[\w.]+)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n(]*)"
 )
@@ -179,22 +178,10 @@ def _may_lead(project: Project, path: str, call: Call, words: frozenset[bytes]) 
 
 def _is_worth_it(project: Project, module: str, words: frozenset[bytes]) -> bool:
     """Whether a file is a package, imports one of the words, or takes a function from one that does."""
-    if module.endswith("__init__.py") or imports(project, module, words):
+    if module.endswith("__init__.py") or project.imports(module, words):
         return True
     key = ("takes from such", module, words)
-    return project.memo(key, lambda: any(imports(project, one, words) for one in _taken_from(project, module)), recursive=False)
-
-
-def imports(project: Project, path: str, words: frozenset[bytes]) -> bool:
-    """Whether one of the words stands in an import of a file: told without the index."""
-    if not project.mentions(path, words):
-        return False
-    key = ("imports", path, words)
-    return project.memo(key, lambda: any(map(_finds(words), _IMPORT.findall(project.raw(path)))), recursive=False)
-
-
-def _finds(words: frozenset[bytes]) -> Callable[[bytes], bool]:
-    return lambda text: any(word in text for word in words)
+    return project.memo(key, lambda: any(project.imports(one, words) for one in _taken_from(project, module)), recursive=False)
 
 
 def _taken_from(project: Project, path: str) -> Iterator[str]:
