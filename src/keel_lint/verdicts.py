@@ -87,7 +87,7 @@ class Judging:
         self.progress = progress
         self.files = Files(root, entries, cache, contents)
         roots = [source_root.relative_to(root).as_posix() for source_root in settings.roots if source_root.is_relative_to(root)]
-        paths, facts = [entry.path for entry in entries], _CachedFacts(cache)
+        paths, facts = [entry.path for entry in entries], _CachedFacts(cache) if cache.is_open else None
         self.project = Project(root, paths, self.files, facts, roots, is_asked_again=cache.is_open)
         self.project.derive("today", lambda: _today().isoformat().encode())
         self.answers: dict[Read, bytes] = {}
@@ -128,8 +128,8 @@ class Judging:
                 self.project.learn(path, facts)
 
     def _import_ahead(self) -> None:
-        for module in ("definition", "judging", "suppressions"):
-            import_module(f"keel_lint.{module}")
+        for module in ("keel_lint.definition", "keel_lint.judging", "keel_lint.suppressions", "tree_sitter_python"):
+            import_module(module)
         for info in self.registry.rules.values():
             with suppress(Exception):  # a rule that cannot be imported is reported where it should have judged
                 info.load()

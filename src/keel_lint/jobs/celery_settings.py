@@ -189,6 +189,11 @@ def _is_named_app_class(name: str) -> bool:
     return name not in APP_CLASSES and last.endswith("Celery") and "elery" in owner
 
 
+_READ = frozenset(
+    {"Celery", "add_defaults", "config_from_cmdline", "config_from_envvar", "config_from_object", "from_mapping", "update"}
+)
+
+
 class _Reader:
     def __init__(self, project: Project, modules: Callable[[], SettingsModules]) -> None:
         self.project = project
@@ -207,6 +212,8 @@ class _Reader:
 
     def read_call(self, path: str, facts: ModuleFacts, call: Call) -> None:
         owner, _, name = call.callee.rpartition(".")
+        if name not in _READ and not makes_application(name):
+            return
         if name in {"update", "from_mapping"} and owner.rpartition(".")[2] in {"conf", "config"}:
             self.read_update(path, call, owner.rpartition(".")[2] == "config")
         elif name == "add_defaults":
@@ -338,12 +345,12 @@ class _Reader:
         holder = owner.rpartition(".")[2]
         if holder == "conf":
             self.keep_assignment(path, assignment, name)
-        elif holder in {"", "config"} and self.is_production_class(facts, assignment.scope):
-            self.read_setting(path, assignment, name, is_module=not owner)
+        elif holder in {"", "config"}:
+            self.read_setting(path, facts, assignment, name, is_module=not owner)
 
-    def read_setting(self, path: str, assignment: Assignment, name: str, is_module: bool) -> None:
+    def read_setting(self, path: str, facts: ModuleFacts, assignment: Assignment, name: str, is_module: bool) -> None:
         is_setting = name in _DICTS or self.is_upper_setting(name) or (is_module and _is_lower_setting(path, name))
-        if not is_setting or not self.modules.counts(path):
+        if not is_setting or not self.is_production_class(facts, assignment.scope) or not self.modules.counts(path):
             return
         if name in _DICTS:
             self.keep_dict(path, self.text(path, assignment), assignment.scope, (assignment.start, assignment.end))
@@ -351,9 +358,10 @@ class _Reader:
             self.keep_assignment(path, assignment, name)
 
     def is_upper_setting(self, name: str) -> bool:
-        lower = name.lower()
+        if not name.isupper():
+            return False
         starts = ("celeryd_", "celerybeat_", "broker_", *(f"{namespace}_" for namespace in self.namespaces))
-        return name.isupper() and lower.startswith(starts)
+        return name.lower().startswith(starts)
 
     def is_in_app_class(self, path: str, facts: ModuleFacts, scope: int) -> bool:
         if scope == MODULE or facts.definitions[scope].kind != "class":
