@@ -322,6 +322,9 @@ def _remove(file: Path) -> None:
 # -- Files --
 
 
+_MOST_AHEAD = 64 << 20  # bytes of files that are kept in memory because all of them are searched for names
+
+
 class ChangedError(BaseException):
     """A file is no longer what this run takes it for. No handler on the way may take that for an error of its own."""
 
@@ -344,6 +347,8 @@ class Files:
         self._began = time.time_ns()
         self._known = cache.files()
         self._raw: dict[str, bytes] = {}
+        self._ahead: dict[str, bytes] = {}
+        self._room = _MOST_AHEAD
         self._hashes: dict[str, bytes] = {}
         self._words: dict[str, int] = {}
         self._naming: Naming | None = None
@@ -370,7 +375,7 @@ class Files:
         """Read a file; raises `ChangedError` where it is not the one whose digest, and maybe facts, are known."""
         known = self._hashes.get(path)
         try:
-            raw = read_file(f"{self.root}/{path}", size)
+            raw = self._ahead[path] if path in self._ahead else read_file(f"{self.root}/{path}", size)
         except OSError as error:
             if known is not None:
                 raise ChangedError(path) from error
@@ -452,7 +457,12 @@ class Files:
 
     def _read(self, path: str) -> bytes:
         held = self._raw.get(path, self._overlay.get(path))
-        return read_file(f"{self.root}/{path}") if held is None else held
+        if held is None:
+            held = read_file(f"{self.root}/{path}")
+            self._room -= len(held)
+            if self._room >= 0:
+                self._ahead[path] = held
+        return held
 
     def save(self) -> None:
         """Put what is known of the files into the cache, if it is news."""

@@ -51,7 +51,7 @@ CONVENTIONS = {
 
 _BUILTINS = frozenset(dir(builtins))
 _MAX_HOPS = 24
-_IMPORT = re.compile(rb"(?m)(?:^|\r|\xef\xbb\xbf)[ \t]*(?:from|import)[ \t](?:[^\n(]*\([^)]*\)|(?:[^\n\\]|\\\r?\n)*)")
+_IMPORT = b"import"
 
 
 class Symbol(Record, frozen=True):
@@ -260,9 +260,7 @@ class Project:
 
     def imports(self, path: str, words: frozenset[bytes]) -> bool:
         """Whether one of the words stands in an import of a file: told without the index too."""
-        if not self.mentions(path, words):
-            return False
-        imports = self.memo(("imports", path), lambda: b"\n".join(_IMPORT.findall(self.raw(path))), b"")
+        imports = self.memo(("imports", path), lambda: b"\n".join(_imports_in(self.raw(path))), b"")
         return any(word in imports for word in words)
 
     @cached_property
@@ -567,6 +565,27 @@ class Project:
         if not names.binds_other_than_module(attributes[-1]):
             return None
         return self._at_module(package, names, attributes[-1], [], hops + 1)
+
+
+def _imports_in(raw: bytes) -> Iterator[bytes]:
+    """The lines of a source in which something is imported, or may be: a parenthesis goes on to its end."""
+    at = raw.find(_IMPORT)
+    while at >= 0:
+        start = max(raw.rfind(b"\n", 0, at), raw.rfind(b"\r", 0, at)) + 1
+        behind = at + len(_IMPORT)
+        end = _end_of_line(raw, behind)
+        if raw[behind:end].lstrip().startswith(b"("):
+            end = max(end, raw.find(b")", behind))
+        yield raw[start:end]
+        at = raw.find(_IMPORT, end)
+
+
+def _end_of_line(raw: bytes, start: int) -> int:
+    """Where a line ends that goes on behind a backslash."""
+    end = raw.find(b"\n", start)
+    while end >= 0 and raw[start:end].rstrip(b"\r").endswith(b"\\"):
+        end = raw.find(b"\n", end + 1)
+    return end if end >= 0 else len(raw)
 
 
 def _exports(facts: ModuleFacts, name: str) -> bool:

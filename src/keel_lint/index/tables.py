@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict
+from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from keel_lint.index.facts import MODULE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from keel_lint.index.facts import Assignment, Call, Import, ModuleFacts
 
@@ -66,15 +67,36 @@ class Calls(_Table):
     """The calls of one module by scope, by place, by the last part of their names, and by the names in their arguments."""
 
     def __init__(self, facts: ModuleFacts) -> None:
-        self.by_scope: dict[int, list[Call]] = defaultdict(list)
-        self.by_name: dict[str, list[Call]] = defaultdict(list)
-        self.by_argument: dict[str, list[Call]] = defaultdict(list)
-        self._by_place = sorted(facts.calls, key=_start)
-        for call in facts.calls:
-            self.by_scope[call.scope].append(call)
-            self.by_name[call.callee.rpartition(".")[2]].append(call)
+        self._calls = facts.calls
+
+    @cached_property
+    def by_scope(self) -> Mapping[int, list[Call]]:
+        """The calls by the scopes in which they stand."""
+        found: dict[int, list[Call]] = defaultdict(list)
+        for call in self._calls:
+            found[call.scope].append(call)
+        return found
+
+    @cached_property
+    def by_name(self) -> Mapping[str, list[Call]]:
+        """The calls by the last parts of their names."""
+        found: dict[str, list[Call]] = defaultdict(list)
+        for call in self._calls:
+            found[call.callee.rpartition(".")[2]].append(call)
+        return found
+
+    @cached_property
+    def by_argument(self) -> Mapping[str, list[Call]]:
+        """The calls by the names in the arguments that the index keeps of them."""
+        found: dict[str, list[Call]] = defaultdict(list)
+        for call in self._calls:
             for name in {name for argument in call.arguments for name in _NAME.findall(argument.text)}:
-                self.by_argument[name].append(call)
+                found[name].append(call)
+        return found
+
+    @cached_property
+    def _by_place(self) -> Sequence[Call]:
+        return sorted(self._calls, key=_start)
 
     def within(self, start: int, end: int) -> Sequence[Call]:
         """The calls that begin in a range of the module, in the order of their places."""
