@@ -1,8 +1,6 @@
 """`python -m keel_lint`: the same as the `keel-lint` command."""
 
-import sys
-
-from keel_lint.cli import main
+from keel_lint.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from keel_lint.suppressions import Suppression, Suppressions
 
 MAX_NESTING = 200
+_PACKAGES = {"celery": "celery", "temporal": "temporalio"}
 _WORTH_A_PROCESS = 24
 _WORTH_LOOKING_AHEAD = 200
 
@@ -103,8 +104,8 @@ class Judging:
         if len(unknown) > _WORTH_LOOKING_AHEAD:
             turns = Turns(len(unknown))
             answer = forked(lambda: encode([self._look_at(path) for _, path in turns.of(unknown[::-1])]))
-            self._import_ahead()
             self.files.prepare_naming(self.project.production)
+            self._import_ahead()
             for _, path in turns.of(unknown):
                 self._look_at(path)
             self._learn(unknown[::-1], decode(answer(), list[_Look | None]) or [])
@@ -128,9 +129,13 @@ class Judging:
                 self.project.learn(path, facts)
 
     def _import_ahead(self) -> None:
+        """Import what judges, and the rules for the engines that are named anywhere; others are loaded where one is asked."""
         for module in ("keel_lint.definition", "keel_lint.judging", "keel_lint.suppressions", "tree_sitter_python"):
             import_module(module)
+        unnamed = {engine for engine, package in _PACKAGES.items() if not self.project.naming(package)}
         for info in self.registry.rules.values():
+            if info.engine in unnamed:
+                continue
             with suppress(Exception):  # a rule that cannot be imported is reported where it should have judged
                 info.load()
 

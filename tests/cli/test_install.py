@@ -41,6 +41,6 @@ def test_the_entry_points_are_in_the_wheel(wheel: Path) -> None:
         points = configparser.ConfigParser()
         points.optionxform = str  # type: ignore[assignment,method-assign]
         points.read_string(archive.read(name).decode())
-    assert dict(points["console_scripts"]) == {"keel-lint": "keel_lint.cli:main"}
+    assert dict(points["console_scripts"]) == {"keel-lint": "keel_lint.cli:program"}
     assert dict(points["flake8.extension"]) == {"KEL": "keel_lint.flake8:Plugin"}
     assert {"keel_lint_celery", "keel_lint_temporal", "keel_lint.itself"} == set(points["keel_lint.rules"].values())

@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
@@ -45,6 +46,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # the last resort: a crash is said, never silent
         return _crashed(error, verbose=getattr(arguments, "verbose", None))
     return status
+
+
+def program() -> NoReturn:
+    """The process of the command: `main`, and an end that does not take apart what it has built, object by object."""
+    status = main()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # nobody reads any more
+            stream.flush()
+    os._exit(status)
 
 
 def _open_what_is_closed() -> None:
