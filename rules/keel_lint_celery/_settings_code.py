@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
     from keel_lint.definition import Definition
     from keel_lint.glance import Glance
+
+
+_TASK_KEY = re.compile(rb"""["']task["']|\btask[ \t]*=""")
+_SCHEDULE_KEY = re.compile(rb"""["']schedule["']|\bschedule[ \t]*=""")
 
 
 class Written(Record, frozen=True):
@@ -54,6 +59,11 @@ def production_settings(glance: Glance, name: str) -> list[tuple[tuple[int, int]
 def beat_entries(definition: Definition) -> list[BeatEntry]:
     """The entries of beat's schedule in a definition: dicts with a task and a schedule."""
     return definition.once(_entries)
+
+
+def may_have_entries(glance: Glance) -> bool:
+    """Whether a definition writes the two keys of an entry of beat's schedule."""
+    return _TASK_KEY.search(glance.text) is not None and _SCHEDULE_KEY.search(glance.text) is not None
 
 
 def items(node: cst.CSTNode) -> Iterator[tuple[str, cst.BaseExpression, cst.CSTNode]]:

@@ -201,6 +201,8 @@ class LateBindingOnCommit(Rule):
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
         """Whether a loop of the definition hands over a function that may read what the loop binds."""
+        if b"for " not in glance.text and b"while " not in glance.text:
+            return False
         names = {"on_commit", *(one.name for one in glance.facts.imports if one.attribute == "on_commit")}
         return glance.may_hold(_REPEATING, lambda loop: _registers_late(loop, names))
 

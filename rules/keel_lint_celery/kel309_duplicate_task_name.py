@@ -124,6 +124,7 @@ None.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from keel_lint.index.facts import MODULE
@@ -149,7 +150,9 @@ class DuplicateTaskName(Rule):
         """Whether another task has the name of this one."""
         task = glance.jobs.tasks.at(glance.path, glance.position)
         name = glance.jobs.names.of(task) if task is not None else None
-        return name is not None and len(glance.jobs.names.places(name)) > 1
+        if task is None or name is None or not ("name" in task.given or _may_be_taken(glance, task)):
+            return False
+        return len(glance.jobs.names.places(name)) > 1
 
     def finish(self) -> None:
         """Compare the task with those of the same name that come before it."""
@@ -198,3 +201,14 @@ class DuplicateTaskName(Rule):
 def _is_always_made(task: Task) -> bool:
     """Whether a task is made whenever its module is imported: not in a function, under `if` or in `try`."""
     return task.definition.parent == MODULE and task.definition.depth == 0 and task.decorator is not None
+
+
+def _may_be_taken(glance: Glance, task: Task) -> bool:
+    """Whether another function has the name of the task's, or a text that is given a name ends in it."""
+    name = task.definition.name.encode()
+    files = dict.fromkeys((glance.path, *glance.project.naming(task.definition.name)))
+    texts = [glance.project.raw(path) for path in files]
+    if task.definition.kind == "class" or sum(text.count(b"def %s(" % name) for text in texts) > 1:
+        return True
+    stated = rb"""=\s*["'](?:[\w.]*\.)?%s["']""" % re.escape(name)
+    return any(re.search(stated, text) for text in texts if name + b'"' in text or name + b"'" in text)

@@ -169,7 +169,7 @@ import re
 from typing import TYPE_CHECKING
 
 from keel_lint.rule import Rule
-from keel_lint_celery._settings_code import beat_entries, items, settings_in, text_of
+from keel_lint_celery._settings_code import beat_entries, items, may_have_entries, settings_in, text_of
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -200,10 +200,9 @@ class UnknownTaskName(Rule):
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
         """Whether the definition may write the name of a task, and there are tasks whose names are known."""
-        text = glance.text
-        is_entry = b"task" in text and b"schedule" in text
-        may_name = is_entry or _KEYED.search(text) or any(_may_take_a_name(glance, call) for call in glance.calls)
-        return bool(may_name) and bool(glance.jobs.names.given.named)
+        is_keyed = "settings" in glance.fact.roles and _KEYED.search(glance.text) is not None
+        may_name = is_keyed or may_have_entries(glance) or any(_may_take_a_name(glance, call) for call in glance.calls)
+        return may_name and bool(glance.jobs.names.given.named)
 
     def finish(self) -> None:
         """Judge beat's entries, and the keys of routes and annotations."""

@@ -116,7 +116,7 @@ import libcst as cst
 
 from keel_lint.jobs.brokers import spelled
 from keel_lint.rule import Rule
-from keel_lint_celery._settings_code import beat_entries, text_of
+from keel_lint_celery._settings_code import beat_entries, may_have_entries, text_of
 
 if TYPE_CHECKING:
     from keel_lint.glance import Glance
@@ -142,7 +142,7 @@ class BeatOverlap(Rule):
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
         """Whether there are beat entries."""
-        return b"schedule" in glance.text and b"task" in glance.text
+        return may_have_entries(glance)
 
     def finish(self) -> None:
         """Compare the period of each entry with the limit of its task."""
