@@ -12,7 +12,7 @@ from keel_lint.definition import descendants
 from keel_lint.jobs.guards import Guards
 from keel_lint.jobs.instances import made_name
 from keel_lint.jobs.outside import calls_on, followed, leads_to
-from keel_lint.jobs.payments import WORDS, carries_key, is_careful, is_service, paying_verb, payment, pays_a_part
+from keel_lint.jobs.payments import WORDS, carries_key, is_careful, is_named_so, is_service, paying_verb, payment, pays_a_part
 from keel_lint.jobs.receivers import Receivers
 from keel_lint.record import Record
 
@@ -233,18 +233,21 @@ def last(call: cst.Call) -> str:
 
 
 def may_pay(where: Definition | Glance, call: Call) -> bool:
-    """Whether the call's words, or the file that it leads to, speak of money: asked before the dear questions."""
-    if where.jobs.charge_calls:
-        return True
-    head, _, rest = call.callee.partition(".")
+    """Whether a call is named after a payment, or may lead to one: asked before the dear questions."""
+    if ".objects." in f"{call.callee}.":  # a query asks the database
+        return bool(where.jobs.charge_calls)
+    head, dot, _ = call.callee.partition(".")
     imports = [record for record in where.facts.imports if record.name == head]
-    if any(_PAYING.search(name) for name in (head, rest, *(record.attribute for record in imports))):
+    names = {call.callee.rpartition(".")[2], *(record.attribute for record in imports if not dot)}
+    if where.jobs.charge_calls or any(map(is_named_so, names)):
         return True
-    if not imports:
-        return where.project.mentions(where.path, WORDS)
-    leads = (leads_to(where.project, where.path, record, call.callee) for record in imports)
-    may = any(_speaks_of_money(where.project, record, module) for record, module in zip(imports, leads, strict=True))
-    return may and _leads_to_money(where, call)
+    if not (_PAYING.search(call.callee) or any(_PAYING.search(record.attribute) for record in imports)):
+        if not imports:
+            return where.project.mentions(where.path, WORDS)
+        leads = (leads_to(where.project, where.path, record, call.callee) for record in imports)
+        if not any(_speaks_of_money(where.project, record, module) for record, module in zip(imports, leads, strict=True)):
+            return False
+    return _leads_to_money(where, call)
 
 
 def _speaks_of_money(project: Project, record: Import, module: str | None) -> bool:
@@ -254,10 +257,16 @@ def _speaks_of_money(project: Project, record: Import, module: str | None) -> bo
 
 
 def _leads_to_money(where: Definition | Glance, call: Call) -> bool:
-    """Whether a call whose own words say nothing pays all the same, or what it calls cannot be told."""
+    """Whether a call of another name pays all the same, or what it calls cannot be told."""
     symbol = where.project.resolve(where.path, call.callee, call.scope)
-    if symbol.state != "internal" or symbol.definition < 0 or _PAYING.search(symbol.name.rpartition(".")[2]):
+    if symbol.state in {"local", "unbound"}:
+        return where.project.mentions(where.path, WORDS)
+    if symbol.state == "external":
+        return any(word.decode() in symbol.name for word in WORDS)
+    if symbol.state != "internal":
         return True
+    if symbol.definition < 0:  # what a module holds
+        return where.project.imports(symbol.path, WORDS)
     kind = where.project.facts(symbol.path).definitions[symbol.definition].kind
     return kind == "function" and _payment_in(where.project, symbol.path, symbol.definition) is not None
 

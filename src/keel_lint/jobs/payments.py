@@ -109,6 +109,11 @@ def paying_verb(receiver: str, function: str, arguments: str) -> str | None:
     return found["verb"].replace("pay_out", "payout") if found is not None else None
 
 
+def is_named_so(function: str) -> bool:
+    """Whether a function of this name may be one of those that `paying_verb` speaks of."""
+    return any(pattern.match(function) for pattern in (_PAYS_BY_NAME, _PAYS, _MAY_PAY))
+
+
 def _is_said_of_money(receiver: str, arguments: str) -> bool:
     if not receiver:
         return bool(arguments)
