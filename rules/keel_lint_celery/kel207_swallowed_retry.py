@@ -166,6 +166,7 @@ None.
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -193,9 +194,9 @@ class SwallowedRetry(Rule):
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
-        """Whether the definition retries and catches."""
+        """Whether the definition retries, and may catch what that raises."""
         text = glance.text
-        return b".retry(" in text and b"except" in text
+        return b".retry(" in text and b"except" in text and glance.may_hold(ast.Try, _may_swallow)
 
     def visit_Call(self, node: cst.Call) -> None:
         """Judge a call that may be `self.retry()`."""
@@ -233,3 +234,9 @@ class SwallowedRetry(Rule):
         builder = self.definition.fix("Let the Retry through", "unsafe")
         insert_handler(builder, self.definition, handler, "celery.exceptions.Retry")
         return builder
+
+
+def _may_swallow(tried: ast.Try) -> bool:
+    """Whether a `try` may be round a retry and have a handler that raises nothing."""
+    is_retried = any(isinstance(node, ast.Attribute) and node.attr == "retry" for one in tried.body for node in ast.walk(one))
+    return is_retried and any(not any(isinstance(node, ast.Raise) for node in ast.walk(one)) for one in tried.handlers)

@@ -97,6 +97,7 @@ None.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -106,6 +107,8 @@ from keel_lint_celery._code import is_retry, keywords
 
 if TYPE_CHECKING:
     from keel_lint.glance import Glance
+
+_THROW = re.compile(rb"\bthrow\s*=")
 
 
 class RetryThrowFalse(Rule):
@@ -122,8 +125,8 @@ class RetryThrowFalse(Rule):
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
-        """Whether the definition speaks of it."""
-        return b"throw" in glance.text
+        """Whether the definition passes it."""
+        return _THROW.search(glance.text) is not None
 
     def visit_Call(self, node: cst.Call) -> None:
         """Judge a call that may be `self.retry()`."""

@@ -95,6 +95,7 @@ None.
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -125,8 +126,8 @@ class RetryExcNotException(Rule):
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
-        """Whether the definition retries with an exception."""
-        return b".retry(" in glance.text and b"exc" in glance.text
+        """Whether the definition may retry with a text."""
+        return b".retry(" in glance.text and glance.may_hold(ast.keyword, _may_be_text)
 
     def visit_Call(self, node: cst.Call) -> None:
         """Judge a call that may be `self.retry()`."""
@@ -167,3 +168,8 @@ class RetryExcNotException(Rule):
         name = node.args[0].value
         bound = self.definition.once(Bindings).reaching(name)
         return name.value if len(bound) == 1 and isinstance(bound[0].node, cst.ExceptHandler) else ""
+
+
+def _may_be_text(node: ast.keyword) -> bool:
+    """Whether an argument is an `exc` that `_is_text` may be true of."""
+    return node.arg == "exc" and isinstance(node.value, (ast.Constant, ast.JoinedStr, ast.BinOp, ast.Call))

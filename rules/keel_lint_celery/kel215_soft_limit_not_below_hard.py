@@ -149,8 +149,14 @@ class SoftLimitNotBelowHard(Rule):
 
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
-        """Whether the definition sets a limit."""
-        return b"time_limit" in glance.text.lower()
+        """Whether the definition sets a limit, and both are set."""
+        if b"time_limit" not in glance.text.lower():
+            return False
+        tasks, settings = glance.jobs.tasks, glance.jobs.settings
+        task = tasks.at(glance.path, glance.position) or tasks.as_base(glance.path, glance.position)
+        if task is None:
+            return bool(settings.get(f"task_{_SOFT}") and settings.get(f"task_{_HARD}"))
+        return tasks.option(task, _SOFT) is not None and tasks.option(task, _HARD) is not None
 
     def finish(self) -> None:
         """Judge the limits that are set in the definition."""

@@ -164,7 +164,12 @@ class Plain:
     def _bound(self) -> dict[str, list[ast.expr | None]]:
         """What is bound to each name anywhere in the definition; `None` for what syntax does not tell."""
         found: dict[str, list[ast.expr | None]] = defaultdict(list)
-        for node in self._glance.nodes or ():
+        defined = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        nodes = self._glance.nodes or ()
+        itself = next((node for node in nodes if isinstance(node, defined)), None)
+        for node in nodes:
+            if node is itself:  # its name is bound round it
+                continue
             for name, value in _bindings(node):
                 found[name].append(value)
         return found
