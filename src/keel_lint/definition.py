@@ -17,9 +17,7 @@ from keel_lint.jobs.bindings import Bindings
 from keel_lint.jobs.values import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from libcst.metadata import CodeSpan
+    from collections.abc import Callable, Iterator
 
     from keel_lint.finding import Applicability, Hop
     from keel_lint.fixing import FixBuilder
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from keel_lint.jobs import Jobs
     from keel_lint.jobs.tasks import Task
     from keel_lint.rule import Rule
+    from keel_lint.spans import Spans
 
 N = TypeVar("N", bound=cst.CSTNode)
 T = TypeVar("T")
@@ -97,7 +96,7 @@ class Definition(Glance):
     @cached_property
     def can_fix(self) -> bool:
         """Whether the tree gives back the very source, so that what is written from it can be trusted."""
-        return self._module.code == self._code
+        return self._written.code == self._code
 
     def parent(self, node: cst.CSTNode) -> cst.CSTNode | None:
         """The node that holds `node`; `None` for the definition itself."""
@@ -132,12 +131,14 @@ class Definition(Glance):
 
     @cached_property
     def _spans(self) -> dict[int, tuple[int, int]]:
-        from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
+        spans, shift = self._written.of, self._shift
+        return {id(node): (span.start + shift, span.start + span.length + shift) for node, span in spans.items()}
 
-        wrapper = MetadataWrapper(self._module, unsafe_skip_copy=True)
-        # `wrapper.resolve` would walk the whole tree once more, for the visitors that there are none of.
-        spans = cast("Mapping[cst.CSTNode, CodeSpan]", ByteSpanPositionProvider()._gen(wrapper))
-        return {id(node): (span.start + self._shift, span.start + span.length + self._shift) for node, span in spans.items()}
+    @cached_property
+    def _written(self) -> Spans:
+        from keel_lint.spans import Spans
+
+        return Spans(self._module)
 
     def span(self, node: cst.CSTNode) -> tuple[int, int]:
         """The bytes of a node in `Source.text`, without the parentheses and blanks round it."""
