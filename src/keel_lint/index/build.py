@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from keel_lint.index import roles
@@ -20,10 +22,10 @@ from keel_lint.index.facts import (
     ModuleFacts,
     Parameter,
 )
-from keel_lint.index.parser import parse
+from keel_lint.index.parser import kinds, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from tree_sitter import Node
 
@@ -39,7 +41,6 @@ _PATTERNS = frozenset({
     "tuple", "list", "list_splat",
 })  # fmt: skip
 _PARAMETER_KINDS = {"list_splat_pattern": "vararg", "dictionary_splat_pattern": "kwarg"}
-_OWNER_AND_NAME = 2
 _SEQUENCES = frozenset({"list", "tuple", "expression_list", "binary_operator", "set"})
 _OBJECTS = frozenset({"call", "await", "identifier", "attribute", "conditional_expression"})
 _is_dotted = re.compile(r"(?!(?:None|True|False)\b)[^\W\d]\w*(?:\.[^\W\d]\w*)*").fullmatch
@@ -95,10 +96,6 @@ class _Draft:
         )  # fmt: skip
 
 
-def _nothing(node: Node, at: _At) -> None:
-    """What a statement adds that binds and calls nothing."""
-
-
 class _Builder:
     def __init__(self, text: bytes) -> None:
         self.text = text
@@ -116,35 +113,6 @@ class _Builder:
         self.stack: list[tuple[Iterator[Node], _At, int]] = []
         self.deep = self.deepest = 0
         self.statement: _Draft | None = None
-        self.handlers: dict[str, Callable[[Node, _At], None]] = {
-            "import_statement": self.import_statement,
-            "import_from_statement": self.import_from,
-            "future_import_statement": _nothing,
-            "decorated_definition": self.decorated,
-            "function_definition": self.function,
-            "class_definition": self.class_,
-            "lambda": self.lambda_,
-            "with_statement": self.with_,
-            "call": self.call,
-            "attribute": self.attribute,
-            "keyword_argument": self.keyword_argument,
-            "string": self.string,
-            "await": self.await_,
-            "expression_statement": self.expression_statement,
-            "assignment": self.assignment,
-            "named_expression": self.named_expression,
-            "for_statement": self.for_,
-            "as_pattern": self.as_pattern,
-            "global_statement": self.global_,
-            "nonlocal_statement": self.global_,
-            "augmented_assignment": self.augmented_assignment,
-            "type_alias_statement": self.type_alias,
-            "case_pattern": self.capture,
-            "keyword_pattern": self.capture,
-            "splat_pattern": self.splat,
-            "block": self.block,
-            "comment": self.comment,
-        }
 
     def facts(self, has_error: bool) -> ModuleFacts:
         return ModuleFacts(
@@ -164,23 +132,18 @@ class _Builder:
     # -- the walk ---------------------------------------------------------------------------------------------------------
 
     def walk(self, root: Node) -> None:
-        at = _At(MODULE, -1, 0)
-        stack, handlers = self.stack, self.handlers
-        stack.append((iter(root.named_children), at, 0))
+        stack, handlers, otherwise = self.stack, _handlers(), _Builder.descend
+        stack.append((iter(root.named_children), _At(MODULE, -1, 0), 0))
         while stack:
             nodes, at, deep = stack[-1]
             for node in nodes:
-                kind = node.type
-                if kind in _LEAVES:
+                handler = handlers.get(node.kind_id, otherwise)
+                if handler is None:
                     continue
                 self.deep = deep + 1
                 if deep > DEEP:
                     self.note_depth(node, at.scope)
-                handler = handlers.get(kind)
-                if handler is not None:
-                    handler(node, at)
-                else:
-                    stack.append((iter(node.named_children), at, deep + 1))
+                handler(self, node, at)
                 break  # what was pushed comes before the other nodes
             else:
                 stack.pop()
@@ -501,18 +464,6 @@ class _Builder:
         canonical = self.canonical(callee)
         return roles.of_call(canonical) if canonical.startswith(("celery.", "django.", "temporalio.")) else None
 
-    def attribute(self, node: Node, at: _At) -> None:
-        owner = node.child_by_field_name("object")
-        if owner is not None and owner.type not in _LEAVES:
-            self.push([owner], at)
-        if node.named_child_count > _OWNER_AND_NAME:
-            self.push_comments(node, at)
-
-    def keyword_argument(self, node: Node, at: _At) -> None:
-        value = node.child_by_field_name("value")
-        if value is not None and value.type not in _LEAVES:
-            self.push([value], at)
-
     def string(self, node: Node, at: _At) -> None:
         if self.text[node.start_byte] not in _QUOTES:
             self.descend(node, at)
@@ -697,3 +648,38 @@ class _Builder:
         text = self.text[node.start_byte : node.end_byte]
         if any(word in text.lower() for word in _DIRECTIVES):
             self.comments.append((node.start_byte, node.end_byte))
+
+
+@lru_cache(maxsize=1)
+def _handlers() -> dict[int, _Handler | None]:
+    """What is done with a node, by the number of its kind; `None` for a leaf, and any other kind is only descended into."""
+    return {number: _HANDLERS.get(name) for name in (*_HANDLERS, *_LEAVES) for number in kinds().get(name, ())}
+
+
+_Handler = Callable[[_Builder, "Node", _At], None]
+_HANDLERS: dict[str, _Handler] = {
+    "import_statement": _Builder.import_statement,
+    "import_from_statement": _Builder.import_from,
+    "decorated_definition": _Builder.decorated,
+    "function_definition": _Builder.function,
+    "class_definition": _Builder.class_,
+    "lambda": _Builder.lambda_,
+    "with_statement": _Builder.with_,
+    "call": _Builder.call,
+    "string": _Builder.string,
+    "await": _Builder.await_,
+    "expression_statement": _Builder.expression_statement,
+    "assignment": _Builder.assignment,
+    "named_expression": _Builder.named_expression,
+    "for_statement": _Builder.for_,
+    "as_pattern": _Builder.as_pattern,
+    "global_statement": _Builder.global_,
+    "nonlocal_statement": _Builder.global_,
+    "augmented_assignment": _Builder.augmented_assignment,
+    "type_alias_statement": _Builder.type_alias,
+    "case_pattern": _Builder.capture,
+    "keyword_pattern": _Builder.capture,
+    "splat_pattern": _Builder.splat,
+    "block": _Builder.block,
+    "comment": _Builder.comment,
+}

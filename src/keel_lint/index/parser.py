@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
+    from tree_sitter import Language, Node, Parser
 
 _LONE_CR = re.compile(rb"\r(?!\n)")
 
@@ -20,8 +20,27 @@ def parse(text: bytes) -> Node:
 
 
 @lru_cache(maxsize=1)
-def _parser() -> Parser:
-    import tree_sitter_python
-    from tree_sitter import Language, Parser
+def kinds() -> dict[str, list[int]]:
+    """The numbers that each kind of named nodes has (`Node.kind_id`): comparing these is cheaper than making the names."""
+    language = _language()
+    found: dict[str, list[int]] = {}
+    for number in range(language.node_kind_count):
+        name = language.node_kind_for_id(number)
+        if name is not None and language.node_kind_is_named(number):
+            found.setdefault(name, []).append(number)
+    return found
 
-    return Parser(Language(tree_sitter_python.language()))
+
+@lru_cache(maxsize=1)
+def _parser() -> Parser:
+    from tree_sitter import Parser
+
+    return Parser(_language())
+
+
+@lru_cache(maxsize=1)
+def _language() -> Language:
+    import tree_sitter_python
+    from tree_sitter import Language
+
+    return Language(tree_sitter_python.language())
