@@ -91,6 +91,7 @@ def of_base(base: str) -> str | None:
     return "task-class" if base.rpartition(".")[2].endswith("Task") else None
 
 
+@lru_cache(maxsize=_MANY)
 def of_target(target: str) -> str | None:
     """The role that an assignment to this dotted target gives to its statement."""
     owner, _, name = target.removesuffix("[]").rpartition(".")
