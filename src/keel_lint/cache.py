@@ -364,25 +364,27 @@ class Files:
     def raw(self, path: str) -> bytes:
         """The content of a file, the same at every call; raises `OSError` and `ChangedError`."""
         if path not in self._raw:
-            entry = self.entries.get(path)
             raw = self._overlay.get(path)
-            self._raw[path] = raw = self._read_known(path, entry.size if entry else 0) if raw is None else raw
-            self._hashes[path] = content_digest(raw)
-            self._words[path] = search(raw)
+            raw = self._read_known(path) if raw is None else raw
+            digest = content_digest(raw)
+            if self._hashes.setdefault(path, digest) != digest:
+                raise ChangedError(path)
+            self._raw[path] = raw
+            if path not in self._words:
+                self._words[path] = search(raw)
         return self._raw[path]
 
-    def _read_known(self, path: str, size: int) -> bytes:
-        """Read a file; raises `ChangedError` where it is not the one whose digest, and maybe facts, are known."""
-        known = self._hashes.get(path)
+    def _read_known(self, path: str) -> bytes:
+        """Read a file; raises `ChangedError` where one whose digest, and maybe facts, are known cannot be read any more."""
+        if path in self._ahead:
+            return self._ahead[path]
+        entry = self.entries.get(path)
         try:
-            raw = self._ahead[path] if path in self._ahead else read_file(f"{self.root}/{path}", size)
+            return read_file(f"{self.root}/{path}", entry.size if entry else 0)
         except OSError as error:
-            if known is not None:
+            if path in self._hashes:
                 raise ChangedError(path) from error
             raise
-        if known is not None and known != content_digest(raw):
-            raise ChangedError(path)
-        return raw
 
     def hash(self, path: str) -> bytes:
         """The digest of a file's content; raises `OSError`.

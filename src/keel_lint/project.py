@@ -117,6 +117,7 @@ class Project:
         self._sources: dict[str, Source] = {}
         self._texts: dict[str, str] = {}
         self._mentions: dict[tuple[str, frozenset[bytes]], bool] = {}
+        self._imports: dict[tuple[str, frozenset[bytes]], bool] = {}
         self._modules: dict[tuple[str, str], str | None] = {}
         self._memo: dict[tuple[object, ...], tuple[object, frozenset[Read]]] = {}
         self._reads: list[set[Read]] = []
@@ -260,8 +261,16 @@ class Project:
 
     def imports(self, path: str, words: frozenset[bytes]) -> bool:
         """Whether one of the words stands in an import of a file: told without the index too."""
-        imports = self.memo(("imports", path), lambda: b"\n".join(_imports_in(self.raw(path))), b"")
-        return any(word in imports for word in words)
+        self.note("file", path)
+        key = (path, words)
+        if key not in self._imports:
+            imports = self.import_lines(path)
+            self._imports[key] = any(word in imports for word in words)
+        return self._imports[key]
+
+    def import_lines(self, path: str) -> bytes:
+        """The lines of a file in which something is imported, and some in which nothing is."""
+        return self.memo(("imports", path), lambda: b"\n".join(_imports_in(self.raw(path))), b"")
 
     @cached_property
     def production(self) -> tuple[str, ...]:

@@ -36,6 +36,9 @@ class DjangoSettings:
     def paths(self) -> list[str]:
         """The modules that count, and those beside them that the environment may name instead."""
         modules = self._modules()
+        return self._project.memo(("settings modules",), lambda: self._find_paths(modules), [])
+
+    def _find_paths(self, modules: SettingsModules) -> list[str]:
         folders = {path.rpartition("/")[0] for path in modules.named}
         beside = (path for path in self._project.paths if path.rpartition("/")[0] in folders and "settings" in path)
         return sorted({path for path in (*modules.parts, *beside) if modules.counts(path)})

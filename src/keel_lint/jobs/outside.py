@@ -186,7 +186,7 @@ def _is_worth_it(project: Project, module: str, words: frozenset[bytes]) -> bool
 
 def _taken_from(project: Project, path: str) -> Iterator[str]:
     """The files from which a file imports what is no class, at first sight."""
-    for found in _IMPORTS.finditer(project.raw(path)):
+    for found in _IMPORTS.finditer(project.import_lines(path)):
         package = found["package"].decode()
         for name in _FUNCTION.findall(found["names"]):
             taken = project.module(f"{package}.{name.decode()}", path) or project.module(package, path)
