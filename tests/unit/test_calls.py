@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from keel_lint.flow.branches import Branches
-from keel_lint.flow.calls import Calls, _classes_with
+from keel_lint.flow.calls import Calls
 from keel_lint.project import Project
 from tests.unit.memory import Memory
 
@@ -214,17 +214,3 @@ def test_a_constant_closes_the_branches_that_it_does_not_enter(body: str, call: 
     branches = Branches(project)
     place = project.source("shop.py").text.index(b"here()")
     assert branches.cannot_reach("shop.py", 0, place, branches.passed(edge, {})) is not reached
-
-
-@pytest.mark.parametrize(
-    ("source", "classes"),
-    [
-        ("class A:\n    def f(self): ...\n", {"A"}),
-        ("class A:\n    x = 1\n\ndef f(): ...\n", {""}),
-        ("class A:\n    x = 1\n\ndef g():\n    def f(): ...\n", {""}),
-        ("class A:\n    if x:\n\n        async def f(self): ...\n", {"A"}),
-        ("class A:\r\n    class B:\r\n        x = 1\r\n\r\n        def f(self): ...\r\n    def f(self): ...\r\n", {"A", "B"}),
-    ],
-)
-def test_the_class_round_a_method_is_told_by_indentation(source: str, classes: set[str]) -> None:
-    assert _classes_with(source.encode(), b"def f(") == classes

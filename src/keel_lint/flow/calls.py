@@ -50,7 +50,6 @@ _COMMON = frozenset({name for kind in (str, bytes, list, dict, set, object, int)
 })  # fmt: skip
 """Names of methods that say nothing of the class."""
 _ENDS_NO_NAME = re.compile(rb"[^\w\"\']?\Z")
-_OPENED = re.compile(rb"class[ \t]+(?P<name>\w+)|(?:async[ \t]+)?def\b")
 _BINDS_IT = re.compile(rb"\s*(?:(?:async[ \t]+)?def[ \t]+|from[ \t]+[\w.]+[ \t]+import\b[^#;]*)")
 _RENAMED = re.compile(rb"[ \t]+as\b")
 _SHORTEST = 4
@@ -311,14 +310,13 @@ class Calls:
             return True
         if not defined or sum(defined.values()) > _FEW:
             return False
-        others = {
-            (file, owner)
-            for file, count in defined.items()
-            if count
-            for owner in _classes_with(self._project.raw(file), written)
-        }
-        relatives = self._relatives(path, definition.parent)
-        return others <= {(file, self._project.facts(file).definitions[at].name) for file, at in relatives}
+        others = {place for file, count in defined.items() if count for place in self._defining(file, definition.name)}
+        return self._relatives(path, definition.parent).issuperset(others)
+
+    def _defining(self, file: str, name: str) -> Iterator[Place]:
+        """Where the functions of a name stand in a file: in which class, -1 for none."""
+        facts = self._project.try_facts(file)
+        return ((file, d.parent) for d in (facts.definitions if facts is not None else ()) if d.name == name)
 
     def _relatives(self, path: str, owner: int) -> frozenset[Place]:
         """A class, what inherits from it, and all that these inherit from."""
@@ -463,30 +461,6 @@ def _using(call: Call) -> str:
         argument.text for argument in _positional(call.arguments)[1:2]
     ]
     return "" if not given or given[0] in {"None", '"default"', "'default'"} else given[0]
-
-
-def _classes_with(raw: bytes, written: bytes) -> set[str]:
-    """The names of the classes in which a text such as `def name(` stands, as the indentation says; empty for none."""
-    found: set[str] = set()
-    at = raw.find(written)
-    while at >= 0:
-        found.add(_class_round(raw[:at].split(b"\n")))
-        at = raw.find(written, at + 1)
-    return found
-
-
-def _class_round(above: list[bytes]) -> str:
-    """The class round the end of the last of some lines; empty where a function or nothing is."""
-    depth = len(above[-1])
-    for line in reversed(above):
-        code = line.lstrip()
-        if not code or len(line) - len(code) >= depth:
-            continue
-        depth = len(line) - len(code)
-        opened = _OPENED.match(code)
-        if opened is not None:
-            return (opened["name"] or b"").decode()
-    return ""
 
 
 def _used(raw: bytes, name: bytes) -> frozenset[bytes]:
