@@ -11,6 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 
 from keel_lint.finding import Edit, Span
@@ -69,7 +70,8 @@ class Source:
     @cached_property
     def line_starts(self) -> list[int]:
         """Byte offset of the first byte of each line."""
-        return [0, *(match.end() for match in _LINE.finditer(self.text))]
+        starts = [0, *accumulate(map(len, self.text.splitlines(keepends=True)))]
+        return starts if self.text.endswith((b"\n", b"\r")) or not self.text else starts[:-1]
 
     def row(self, offset: int) -> int:
         """The 1-based row in which byte `offset` lies."""

@@ -42,6 +42,7 @@ MAX_NESTING = 200
 _PACKAGES = {"celery": "celery", "temporal": "temporalio"}
 _WORTH_A_PROCESS = 24
 _WORTH_LOOKING_AHEAD = 200
+_LARGE = 30_000  # bytes
 
 _Look = tuple[int, bytes, ModuleFacts | None]
 """What there is to know of a file at first sight: its words, its digest, and its facts where it matters."""
@@ -102,6 +103,7 @@ class Judging:
         """
         unknown = [path for path in dict.fromkeys((*self._production, *judged)) if not self.files.knows(path)]
         if len(unknown) > _WORTH_LOOKING_AHEAD:
+            unknown = self._large_ones_first(unknown)
             turns = Turns(len(unknown))
             answer = forked(lambda: encode([self._look_at(path) for _, path in turns.of(unknown[::-1])]))
             self.files.prepare_naming(self.project.production)
@@ -245,12 +247,20 @@ class Judging:
         """
         if len(paths) < _WORTH_A_PROCESS:
             return dict(self._judge_each(enumerate(paths), len(paths)))
+        paths = self._large_ones_first(paths)
         turns = Turns(len(paths))
         answer = forked(lambda: encode([one for _, one in self._judge_each(turns.of(paths[::-1]), len(paths))]))
         found = dict(self._judge_each(turns.of(paths), len(paths)))
         found |= zip(reversed(paths), decode(answer(), list[Verdict]) or (), strict=False)
         left = [path for path in paths if path not in found]  # by a process that did not live to answer
         return found | dict(self._judge_each(enumerate(left), len(left)))
+
+    def _large_ones_first(self, paths: Sequence[str]) -> list[str]:
+        """The files in an order with the large ones at both ends: where two processes meet, neither waits for long."""
+        sizes = {path: entry.size for path in paths if (entry := self.files.entries.get(path)) is not None}
+        large = [path for path in paths if sizes.get(path, 0) > _LARGE]
+        others = [path for path in paths if sizes.get(path, 0) <= _LARGE]
+        return [*large[::2], *others, *large[1::2]]
 
     def _judge_each(self, turns: Iterable[tuple[int, str]], count: int) -> Iterator[tuple[str, Verdict]]:
         for turn, path in turns:
