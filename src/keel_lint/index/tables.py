@@ -40,16 +40,18 @@ class _Table:
 
 
 class Names(_Table):
-    """The names of one module by scope."""
+    """The names of one module by scope; `imported` holds the imports of all scopes by the names that they bind."""
 
     def __init__(self, facts: ModuleFacts) -> None:
         self.imports: dict[tuple[int, str], list[Import]] = defaultdict(list)
+        self.imported: dict[str, list[Import]] = defaultdict(list)
         self.definitions: dict[tuple[int, str], list[int]] = defaultdict(list)
         self.stars: list[Import] = []
         self.bindings = {scope: frozenset(names) for scope, names in facts.bindings.items()}
         self.assignments: dict[str, int] = {}
         for record in facts.imports:
             (self.stars if record.name == "*" else self.imports[record.scope, record.name]).append(record)
+            self.imported[record.name].append(record)
         for position, definition in enumerate(facts.definitions):
             self.definitions[definition.parent, definition.name].append(position)
         for position, assignment in enumerate(facts.assignments):

@@ -130,7 +130,8 @@ def read_settings(project: Project, paths: tuple[str, ...], modules: Callable[[]
     known = [(path, facts) for path in paths if (facts := project.try_facts(path)) is not None]
     for path, facts in known:
         for call in facts.calls:
-            reader.read_call(path, facts, call)
+            if call.callee.endswith(_READ):
+                reader.read_call(path, facts, call)
     for path, facts in known:
         for assignment in facts.assignments:
             reader.read_assignment(path, facts, assignment)
@@ -189,9 +190,11 @@ def _is_named_app_class(name: str) -> bool:
     return name not in APP_CLASSES and last.endswith("Celery") and "elery" in owner
 
 
-_READ = frozenset(
-    {"Celery", "add_defaults", "config_from_cmdline", "config_from_envvar", "config_from_object", "from_mapping", "update"}
-)
+_READ = (
+    "Celery", "_celery", "_celery_app", "add_defaults", "config_from_cmdline", "config_from_envvar", "config_from_object",
+    "from_mapping", "update",
+)  # fmt: skip
+"""How the names of the calls end that are read."""
 
 
 class _Reader:
@@ -212,8 +215,6 @@ class _Reader:
 
     def read_call(self, path: str, facts: ModuleFacts, call: Call) -> None:
         owner, _, name = call.callee.rpartition(".")
-        if name not in _READ and not makes_application(name):
-            return
         if name in {"update", "from_mapping"} and owner.rpartition(".")[2] in {"conf", "config"}:
             self.read_update(path, call, owner.rpartition(".")[2] == "config")
         elif name == "add_defaults":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from keel_lint.definition import descendants
+from keel_lint.index.tables import Names
 from keel_lint.jobs.guards import Guards
 from keel_lint.jobs.instances import made_name
 from keel_lint.jobs.outside import calls_on, followed, leads_to
@@ -237,7 +238,7 @@ def may_pay(where: Definition | Glance, call: Call) -> bool:
     if ".objects." in f"{call.callee}.":  # a query asks the database
         return bool(where.jobs.charge_calls)
     head, dot, _ = call.callee.partition(".")
-    imports = [record for record in where.facts.imports if record.name == head]
+    imports = Names.of(where.facts).imported.get(head, ())
     names = {call.callee.rpartition(".")[2], *(record.attribute for record in imports if not dot)}
     if where.jobs.charge_calls or any(map(is_named_so, names)):
         return True

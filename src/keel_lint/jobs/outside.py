@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from keel_lint.index.tables import Calls
+from keel_lint.index.tables import Calls, Names
 from keel_lint.jobs.instances import held_name, made_name
 from keel_lint.record import Record
 
@@ -170,7 +170,7 @@ def _may_lead(project: Project, path: str, call: Call, words: frozenset[bytes]) 
     head = call.callee.partition(".")[0]
     if ".objects." in call.callee:
         return False
-    imports = (record for record in project.facts(path).imports if record.name == head)
+    imports = Names.of(project.facts(path)).imported.get(head, ())
     modules = (leads_to(project, path, record, call.callee) for record in imports)
     is_made = call.callee.rpartition(".")[2][:1].isupper()
     return all(module is None or (not is_made and _is_worth_it(project, module, words)) for module in modules)
