@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from typing import NoReturn, TypeVar
 
 _DONE = b"!"
 _TURN = 4  # bytes of a number
 _MOST_TURNS = 1000
 _MOST_PROCESSES = 4
+_children: set[int] = set()
 
 T = TypeVar("T")
 
@@ -23,6 +23,7 @@ def forked(work: Callable[[], bytes]) -> Callable[[], bytes]:
     """
     if not can_fork():
         return work
+    _bury()
     reader, writer = os.pipe()
     try:
         child = os.fork()
@@ -33,15 +34,26 @@ def forked(work: Callable[[], bytes]) -> Callable[[], bytes]:
     if child == 0:
         _answer(work, writer)
     os.close(writer)
+    _children.add(child)
 
     def wait() -> bytes:
         with os.fdopen(reader, "rb") as pipe:
             answer = pipe.read()
-        with suppress(ChildProcessError):
-            os.waitpid(child, 0)
+        _bury()
         return answer[:-1] if answer.endswith(_DONE) else work()
 
     return wait
+
+
+def _bury() -> None:
+    """Take leave of the processes that have ended. Waiting for one that ends takes as long as giving back its memory."""
+    for child in tuple(_children):
+        try:
+            has_ended = os.waitpid(child, os.WNOHANG)[0] != 0
+        except ChildProcessError:
+            has_ended = True
+        if has_ended:
+            _children.discard(child)
 
 
 class Turns:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import msgspec
 
 from keel_lint.finding import Applicability, Group
+from keel_lint.reading import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -210,15 +211,17 @@ def _rules_of(package: str) -> Iterator[RuleInfo]:
     if spec is None or not spec.submodule_search_locations:
         raise ImportError("no such package")
     for folder in spec.submodule_search_locations:
-        for file in sorted(Path(folder).glob("[!_]*.py")):
-            info = _read_info(file, f"{package}.{file.stem}")
+        for name in sorted(os.listdir(folder)):  # noqa: PTH208 -- as below
+            if not name.endswith(".py") or name.startswith("_"):
+                continue
+            info = _read_info(Path(folder, name), f"{package}.{name.removesuffix('.py')}")
             if info is not None:
                 yield info
 
 
 def _read_info(file: Path, module: str) -> RuleInfo | None:
     """The facts that a rule file states in its class body; `None` where it has no rule. Raises `ValueError` for odd ones."""
-    raw = file.read_bytes()
+    raw = read_file(str(file))
     title = _TITLE.match(raw)
     behind = raw.find(b'"""', title.end(1)) if title is not None else 0
     stated = _stated(file, next((one for one in _class_bodies(raw, behind) if _STATES_CODE.search(one)), b""))

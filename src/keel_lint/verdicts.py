@@ -103,7 +103,8 @@ class Judging:
         """
         unknown = [path for path in dict.fromkeys((*self._production, *judged)) if not self.files.knows(path)]
         if len(unknown) > _WORTH_LOOKING_AHEAD:
-            unknown = self._large_ones_first(unknown)
+            # The other process, which begins with the last, has nothing else to do before.
+            unknown = [path for group in self._by_size(unknown) for path in group]
             turns = Turns(len(unknown))
             answer = forked(lambda: encode([self._look_at(path) for _, path in turns.of(unknown[::-1])]))
             self.files.prepare_naming(self.project.production)
@@ -247,7 +248,8 @@ class Judging:
         """
         if len(paths) < _WORTH_A_PROCESS:
             return dict(self._judge_each(enumerate(paths), len(paths)))
-        paths = self._large_ones_first(paths)
+        others, large = self._by_size(paths)
+        paths = [*large[::2], *others, *large[1::2]]
         turns = Turns(len(paths))
         answer = forked(lambda: encode([one for _, one in self._judge_each(turns.of(paths[::-1]), len(paths))]))
         found = dict(self._judge_each(turns.of(paths), len(paths)))
@@ -255,12 +257,12 @@ class Judging:
         left = [path for path in paths if path not in found]  # by a process that did not live to answer
         return found | dict(self._judge_each(enumerate(left), len(left)))
 
-    def _large_ones_first(self, paths: Sequence[str]) -> list[str]:
-        """The files in an order with the large ones at both ends: where two processes meet, neither waits for long."""
-        sizes = {path: entry.size for path in paths if (entry := self.files.entries.get(path)) is not None}
-        large = [path for path in paths if sizes.get(path, 0) > _LARGE]
-        others = [path for path in paths if sizes.get(path, 0) <= _LARGE]
-        return [*large[::2], *others, *large[1::2]]
+    def _by_size(self, paths: Sequence[str]) -> tuple[list[str], list[str]]:
+        """The files that are not large, and the large ones: where these come first, no process waits long for the other."""
+        entries = self.files.entries
+        large = [path for path in paths if path in entries and entries[path].size > _LARGE]
+        known = set(large)
+        return [path for path in paths if path not in known], large
 
     def _judge_each(self, turns: Iterable[tuple[int, str]], count: int) -> Iterator[tuple[str, Verdict]]:
         for turn, path in turns:
