@@ -22,7 +22,6 @@ from keel_lint.jobs.types import (
     MANAGERS,
     MANY,
     NAMES_A_KEY,
-    OF_A_REQUEST,
     ONE,
     ONE_AND_FLAG,
     QUERYSETS,
@@ -98,7 +97,7 @@ class Plain:
         return any(isinstance(one, ast.Constant) for one in sides) or all(self._is_plain(one, depth + 1) for one in sides)
 
     def _is_plain_attribute(self, node: ast.Attribute, depth: int) -> bool:
-        if _KEY.fullmatch(node.attr) or (node.attr.isupper() and node.attr not in OF_A_REQUEST):
+        if _KEY.fullmatch(node.attr):
             return True
         return not self._tells(node.attr) and self._is_part_plain(node.value, depth)
 
