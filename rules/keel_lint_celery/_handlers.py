@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from keel_lint.definition import children
+from keel_lint.index import expressions
 from keel_lint_celery._code import is_retry, last_name
 
 if TYPE_CHECKING:
@@ -116,8 +117,7 @@ def may_hide_all(glance: Glance) -> bool:
 def _may_be_broad(kind: ast.expr | None) -> bool:
     if isinstance(kind, (ast.Tuple, ast.List)):
         return any(map(_may_be_broad, kind.elts))
-    name = kind.id if isinstance(kind, ast.Name) else kind.attr if isinstance(kind, ast.Attribute) else ""
-    return kind is None or name in _BROAD_NAMES
+    return kind is None or expressions.last_name(kind) in _BROAD_NAMES
 
 
 def _is_all_quiet(handler: ast.ExceptHandler) -> bool:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from keel_lint.index import expressions
+from keel_lint.index.facts import known_as
 from keel_lint.index.roles import DISPATCHES
 from keel_lint.jobs.bindings import Bindings
 from keel_lint.jobs.dispatches import CANVAS
@@ -37,7 +39,7 @@ def made_by(definition: Definition, node: cst.BaseExpression, depth: int = 0) ->
 
 def may_wait(glance: Glance) -> bool:
     """Whether the definition may wait for a result that `made_by` finds: `get` alone is every dict's."""
-    makers = _MAKERS | {one.name for one in glance.facts.imports if one.attribute in _MAKERS}
+    makers = known_as(glance.facts, _MAKERS)
     bound = (node for node in glance.nodes or () if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)))
     made = [node for node in bound if isinstance(node.value, ast.Name) or _may_make(node.value, makers)]
     targets = (one for node in made for one in (node.targets if isinstance(node, ast.Assign) else [node.target]))
@@ -52,11 +54,10 @@ def may_wait(glance: Glance) -> bool:
     return glance.may_hold(ast.Call, waits)
 
 
-def _may_make(node: ast.expr | None, makers: set[str] | frozenset[str]) -> bool:
+def _may_make(node: ast.expr | None, makers: frozenset[str]) -> bool:
     """Whether an expression is a call of one of these names, or applies what another call made."""
     func = node.func if isinstance(node, ast.Call) else None
-    name = func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""
-    return name in makers or isinstance(func, ast.Call)
+    return isinstance(func, ast.Call) or expressions.last_name(func) in makers
 
 
 def _is_result(definition: Definition, node: cst.Call) -> bool:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from keel_lint.definition import Definition
     from keel_lint.glance import Glance
 
-
 _TASK_KEY = re.compile(rb"""["']task["']|\btask[ \t]*=""")
 _SCHEDULE_KEY = re.compile(rb"""["']schedule["']|\bschedule[ \t]*=""")
 

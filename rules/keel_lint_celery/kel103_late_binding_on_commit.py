@@ -169,6 +169,8 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from keel_lint.definition import descendants
+from keel_lint.index import expressions
+from keel_lint.index.facts import known_as
 from keel_lint.jobs.bindings import Bindings
 from keel_lint.rule import Rule
 from keel_lint_celery._code import ON_COMMIT, call_later, first, last_name
@@ -203,7 +205,7 @@ class LateBindingOnCommit(Rule):
         """Whether a loop of the definition hands over a function that may read what the loop binds."""
         if b"for " not in glance.text and b"while " not in glance.text:
             return False
-        names = {"on_commit", *(one.name for one in glance.facts.imports if one.attribute == "on_commit")}
+        names = known_as(glance.facts, frozenset({"on_commit"}))
         return glance.may_hold(_REPEATING, lambda loop: _registers_late(loop, names))
 
     @cached_property
@@ -290,18 +292,14 @@ class LateBindingOnCommit(Rule):
         return builder
 
 
-def _registers_late(loop: ast.AST, names: set[str]) -> bool:
+def _registers_late(loop: ast.AST, names: frozenset[str]) -> bool:
     """Whether a loop holds a call of one of these names that is given a function which may read what the loop binds."""
     inside = list(ast.walk(loop))
     bound = {node.id for node in inside if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     bound |= {node.name for node in inside if isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name}
-    calls = (node for node in inside if isinstance(node, ast.Call) and _last(node.func) in names)
+    calls = (node for node in inside if isinstance(node, ast.Call) and expressions.last_name(node.func) in names)
     given = (one for call in calls for one in (*call.args[:1], *(named.value for named in call.keywords)))
     return any(not isinstance(one, ast.Lambda) or not bound.isdisjoint(_read(one)) for one in given)
-
-
-def _last(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def _read(function: ast.Lambda) -> set[str]:

@@ -168,7 +168,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from keel_lint.jobs.tasks import Option  # noqa: TC001 -- a small dataclass
+from keel_lint.jobs.tasks import Option  # noqa: TC001 -- a small record
 from keel_lint.rule import Rule
 from keel_lint_celery._handlers import BROAD, caught, may_only_log, only_logs, work_of
 

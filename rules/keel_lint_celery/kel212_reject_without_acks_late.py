@@ -114,6 +114,8 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from keel_lint.index import expressions
+from keel_lint.index.facts import known_as
 from keel_lint.jobs.values import UNKNOWN
 from keel_lint.rule import Rule
 from keel_lint_celery._code import keywords, task_decorator
@@ -141,7 +143,7 @@ class RejectWithoutAcksLate(Rule):
     @classmethod
     def may_find(cls, glance: Glance) -> bool:
         """Whether the definition raises anything of that name."""
-        names = {"Reject", *(one.name for one in glance.facts.imports if one.attribute == "Reject")}
+        names = known_as(glance.facts, frozenset({"Reject"}))
         return b"raise" in glance.text and glance.may_hold(ast.Raise, lambda node: _raised(node) in names)
 
     def visit_Raise(self, node: cst.Raise) -> None:
@@ -178,5 +180,4 @@ class RejectWithoutAcksLate(Rule):
 
 def _raised(node: ast.Raise) -> str:
     """The last name of what is raised; empty for another expression."""
-    made = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
-    return made.id if isinstance(made, ast.Name) else made.attr if isinstance(made, ast.Attribute) else ""
+    return expressions.last_name(node.exc.func if isinstance(node.exc, ast.Call) else node.exc)

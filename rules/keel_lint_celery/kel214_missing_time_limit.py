@@ -163,7 +163,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from keel_lint.jobs.outside import WAITING, outgoing, way
+from keel_lint.jobs.outside import WAITING, WAITING_NAMES, outgoing, way
 from keel_lint.jobs.receivers import Receivers
 from keel_lint.rule import Rule
 
@@ -177,7 +177,6 @@ if TYPE_CHECKING:
     from keel_lint.jobs.tasks import Task
 
 _LIMITS = ("time_limit", "soft_time_limit")
-_LAST_NAMES = frozenset(name.rpartition(".")[2] for name in WAITING)
 
 
 class MissingTimeLimit(Rule):
@@ -202,7 +201,7 @@ class MissingTimeLimit(Rule):
             return True
         if settings.apps and not _any_is_limited(glance.jobs):
             return False
-        if any(call.callee.rpartition(".")[2] in _LAST_NAMES for call in glance.calls):
+        if any(call.callee.rpartition(".")[2] in WAITING_NAMES for call in glance.calls):
             return True
         return any(one.waits for one in outgoing(glance.project, glance.path, glance.position))
 

@@ -205,10 +205,12 @@ def _is_always_made(task: Task) -> bool:
 
 def _may_be_taken(glance: Glance, task: Task) -> bool:
     """Whether another function has the name of the task's, or a text that is given a name ends in it."""
+    if task.definition.kind == "class":
+        return True
     name = task.definition.name.encode()
     files = dict.fromkeys((glance.path, *glance.project.naming(task.definition.name)))
     texts = [glance.project.raw(path) for path in files]
-    if task.definition.kind == "class" or sum(text.count(b"def %s(" % name) for text in texts) > 1:
+    if sum(text.count(b"def %s(" % name) for text in texts) > 1:
         return True
     stated = rb"""=\s*["'](?:[\w.]*\.)?%s["']""" % re.escape(name)
     return any(re.search(stated, text) for text in texts if name + b'"' in text or name + b"'" in text)

@@ -378,13 +378,16 @@ class Files:
         """Read a file; raises `ChangedError` where one whose digest, and maybe facts, are known cannot be read any more."""
         if path in self._ahead:
             return self._ahead[path]
-        entry = self.entries.get(path)
         try:
-            return read_file(f"{self.root}/{path}", entry.size if entry else 0)
+            return self._from_disk(path)
         except OSError as error:
             if path in self._hashes:
                 raise ChangedError(path) from error
             raise
+
+    def _from_disk(self, path: str) -> bytes:
+        entry = self.entries.get(path)
+        return read_file(f"{self.root}/{path}", entry.size if entry else 0)
 
     def hash(self, path: str) -> bytes:
         """The digest of a file's content; raises `OSError`.
@@ -460,7 +463,7 @@ class Files:
     def _read(self, path: str) -> bytes:
         held = self._raw.get(path, self._overlay.get(path))
         if held is None:
-            held = read_file(f"{self.root}/{path}")
+            held = self._from_disk(path)
             self._room -= len(held)
             if self._room >= 0:
                 self._ahead[path] = held

@@ -10,7 +10,7 @@ import codecs
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -81,6 +81,7 @@ _SEARCHED = tuple(
     for common in (*_IN_SEVERAL, *(word for word in WORDS.values() if not any(common in word for common in _IN_SEVERAL)))
 )
 """The words by what they have in common: what stands in no file is looked for once."""
+_IMPORTING = b"import"
 _MASK = 4
 _SHARE = 400  # files for which another process pays: starting one costs about as much as reading and searching 200
 _ONLY_IDENTIFIERS = bytes(code if code > 127 or code == 95 or chr(code).isalnum() else 32 for code in range(256))
@@ -395,6 +396,27 @@ def read_and_search(root: Path, entries: Sequence[FileEntry], *, digests: bool =
 def identifiers(raw: bytes) -> frozenset[bytes]:
     """The identifiers and keywords that stand in a file, in code or not."""
     return frozenset(raw.removeprefix(codecs.BOM_UTF8).translate(_ONLY_IDENTIFIERS).split())
+
+
+def import_lines(raw: bytes) -> Iterator[bytes]:
+    """The lines of a source in which something is imported, or may be: a parenthesis goes on to its end."""
+    at = raw.find(_IMPORTING)
+    while at >= 0:
+        start = max(raw.rfind(b"\n", 0, at), raw.rfind(b"\r", 0, at)) + 1
+        behind = at + len(_IMPORTING)
+        end = _end_of_line(raw, behind)
+        if raw[behind:end].lstrip().startswith(b"("):
+            end = max(end, raw.find(b")", behind))
+        yield raw[start:end]
+        at = raw.find(_IMPORTING, end)
+
+
+def _end_of_line(raw: bytes, start: int) -> int:
+    """Where a line ends that goes on behind a backslash."""
+    end = raw.find(b"\n", start)
+    while end >= 0 and raw[start:end].rstrip(b"\r").endswith(b"\\"):
+        end = raw.find(b"\n", end + 1)
+    return end if end >= 0 else len(raw)
 
 
 def _look_into(root: Path, entries: Sequence[FileEntry], look: Callable[[bytes], bytes], width: int) -> dict[str, bytes]:

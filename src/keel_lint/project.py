@@ -12,11 +12,10 @@ import builtins
 import re
 import sys
 from collections import defaultdict
-from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
-from keel_lint.discovery import is_test_code
+from keel_lint.discovery import import_lines, is_test_code
 from keel_lint.finding import Hop
 from keel_lint.index.facts import MODULE, Definition, Import, ModuleFacts
 from keel_lint.index.tables import Names
@@ -51,7 +50,6 @@ CONVENTIONS = {
 
 _BUILTINS = frozenset(dir(builtins))
 _MAX_HOPS = 24
-_IMPORT = b"import"
 
 
 class Symbol(Record, frozen=True):
@@ -66,6 +64,26 @@ class Symbol(Record, frozen=True):
     path: str = ""
     definition: int = -1
     assignment: int = -1
+
+
+class _Recording:
+    """What is read inside a `with` block. A generator would take twice as long, and a run has many thousands of these."""
+
+    __slots__ = ("_inner", "_stack", "reads")
+
+    def __init__(self, stack: list[set[Read]], *, inner: bool) -> None:
+        self._stack = stack
+        self._inner = inner
+        self.reads: set[Read] = set()
+
+    def __enter__(self) -> set[Read]:
+        self._stack.append(self.reads)
+        return self.reads
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.pop()
+        if self._stack and not self._inner:
+            self._stack[-1] |= self.reads
 
 
 class FileStore(Protocol):
@@ -116,8 +134,7 @@ class Project:
         self._facts: dict[str, ModuleFacts] = {}
         self._sources: dict[str, Source] = {}
         self._texts: dict[str, str] = {}
-        self._mentions: dict[tuple[str, frozenset[bytes]], bool] = {}
-        self._imports: dict[tuple[str, frozenset[bytes]], bool] = {}
+        self._held: dict[tuple[str, str, frozenset[bytes]], bool] = {}
         self._modules: dict[tuple[str, str], str | None] = {}
         self._memo: dict[tuple[object, ...], tuple[object, frozenset[Read]]] = {}
         self._reads: list[set[Read]] = []
@@ -127,17 +144,9 @@ class Project:
 
     # -- what an answer was read from -------------------------------------------------------------------------------------
 
-    @contextmanager
-    def recording(self, *, inner: bool = False) -> Iterator[set[Read]]:
+    def recording(self, *, inner: bool = False) -> _Recording:
         """Collect all that is read inside the block; what an `inner` block reads does not count for the one round it."""
-        reads: set[Read] = set()
-        self._reads.append(reads)
-        try:
-            yield reads
-        finally:
-            self._reads.pop()
-            if self._reads and not inner:
-                self._reads[-1] |= reads
+        return _Recording(self._reads, inner=inner)
 
     def derive(self, name: str, digest: Callable[[], bytes]) -> None:
         """Name an answer that is drawn from many files, so that its value counts as what was read, and not the files."""
@@ -164,23 +173,17 @@ class Project:
         if known is None:
             if key in self._computing:
                 return recursive
-            known = self._memo[key] = self._computed(key, compute)
-        elif self._reads:
+            self._computing.add(key)
+            try:
+                with self.recording() as reads:
+                    value = compute()
+            finally:
+                self._computing.discard(key)
+            self._memo[key] = (value, frozenset(reads))
+            return value
+        if self._reads:
             self._reads[-1] |= known[1]
         return known[0]  # type: ignore[return-value]
-
-    def _computed(self, key: tuple[object, ...], compute: Callable[[], T]) -> tuple[T, frozenset[Read]]:
-        # `recording` spelled out: this runs some hundred thousand times.
-        self._computing.add(key)
-        reads: set[Read] = set()
-        self._reads.append(reads)
-        try:
-            return compute(), frozenset(reads)
-        finally:
-            self._reads.pop()
-            self._computing.discard(key)
-            if self._reads:
-                self._reads[-1] |= reads
 
     def answer(self, read: Read) -> bytes:
         """What reading `read` gives now, as bytes to compare."""
@@ -252,25 +255,23 @@ class Project:
 
     def mentions(self, path: str, words: frozenset[bytes]) -> bool:
         """Whether one of the words stands anywhere in a file: cheap, where indexing it may not be worth the time."""
-        self.note("file", path)
-        key = (path, words)
-        if key not in self._mentions:
-            raw = self.raw(path)
-            self._mentions[key] = any(word in raw for word in words)
-        return self._mentions[key]
+        return self._holds("file", path, words)
 
     def imports(self, path: str, words: frozenset[bytes]) -> bool:
-        """Whether one of the words stands in an import of a file: told without the index too."""
+        """The same, for an import of the file."""
+        return self._holds("imports", path, words)
+
+    def _holds(self, where: Literal["file", "imports"], path: str, words: frozenset[bytes]) -> bool:
         self.note("file", path)
-        key = (path, words)
-        if key not in self._imports:
-            imports = self.import_lines(path)
-            self._imports[key] = any(word in imports for word in words)
-        return self._imports[key]
+        key = (where, path, words)
+        if key not in self._held:
+            text = self.raw(path) if where == "file" else self.import_lines(path)
+            self._held[key] = any(word in text for word in words)
+        return self._held[key]
 
     def import_lines(self, path: str) -> bytes:
         """The lines of a file in which something is imported, and some in which nothing is."""
-        return self.memo(("imports", path), lambda: b"\n".join(_imports_in(self.raw(path))), b"")
+        return self.memo(("imports", path), lambda: b"\n".join(import_lines(self.raw(path))), b"")
 
     @cached_property
     def production(self) -> tuple[str, ...]:
@@ -574,27 +575,6 @@ class Project:
         if not names.binds_other_than_module(attributes[-1]):
             return None
         return self._at_module(package, names, attributes[-1], [], hops + 1)
-
-
-def _imports_in(raw: bytes) -> Iterator[bytes]:
-    """The lines of a source in which something is imported, or may be: a parenthesis goes on to its end."""
-    at = raw.find(_IMPORT)
-    while at >= 0:
-        start = max(raw.rfind(b"\n", 0, at), raw.rfind(b"\r", 0, at)) + 1
-        behind = at + len(_IMPORT)
-        end = _end_of_line(raw, behind)
-        if raw[behind:end].lstrip().startswith(b"("):
-            end = max(end, raw.find(b")", behind))
-        yield raw[start:end]
-        at = raw.find(_IMPORT, end)
-
-
-def _end_of_line(raw: bytes, start: int) -> int:
-    """Where a line ends that goes on behind a backslash."""
-    end = raw.find(b"\n", start)
-    while end >= 0 and raw[start:end].rstrip(b"\r").endswith(b"\\"):
-        end = raw.find(b"\n", end + 1)
-    return end if end >= 0 else len(raw)
 
 
 def _exports(facts: ModuleFacts, name: str) -> bool:

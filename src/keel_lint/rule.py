@@ -221,7 +221,8 @@ def _rules_of(package: str) -> Iterator[RuleInfo]:
 
 def _read_info(file: Path, module: str) -> RuleInfo | None:
     """The facts that a rule file states in its class body; `None` where it has no rule. Raises `ValueError` for odd ones."""
-    raw = read_file(str(file))
+    status = file.stat()
+    raw = read_file(str(file), status.st_size)
     title = _TITLE.match(raw)
     behind = raw.find(b'"""', title.end(1)) if title is not None else 0
     stated = _stated(file, next((one for one in _class_bodies(raw, behind) if _STATES_CODE.search(one)), b""))
@@ -234,7 +235,7 @@ def _read_info(file: Path, module: str) -> RuleInfo | None:
     if stated.get("engine") != "keel" and not stated.get("judges"):
         raise ValueError(f"{file.name}: without `judges` the rule judges nothing")
     defaults = {"fix": None, "status": "stable", "default": None, "judges": (), "versions": "", "proof": "PENDING"}
-    known = {"title": title[1].decode(), "module": module, "file": file, "changed": file.stat().st_mtime_ns}
+    known = {"title": title[1].decode(), "module": module, "file": file, "changed": status.st_mtime_ns}
     try:
         return RuleInfo(**{**defaults, **stated, **known})  # type: ignore[arg-type]
     except TypeError as error:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from keel_lint.flow.classes import Classes, Instance, Place
 from keel_lint.index import tables
-from keel_lint.index.facts import MODULE
+from keel_lint.index.facts import MODULE, known_as
 from keel_lint.record import Record
 
 if TYPE_CHECKING:
@@ -359,12 +359,10 @@ class Calls:
         used = self._project.memo(key, lambda: _used(self._project.raw(file), name.encode()), frozenset[bytes]())
         return b"." in used or (bool(used) and self._project.imports(file, frozenset({name.encode(), b"*"})))
 
-    def _names_in(self, facts: ModuleFacts, target: Place, definition: Definition) -> set[str]:
+    def _names_in(self, facts: ModuleFacts, target: Place, definition: Definition) -> frozenset[str]:
         """The names under which a file may call a function: its own, and those that imports give it."""
-        names = {definition.name}
-        if definition.name in _CONSTRUCTORS:
-            names = self._family(target[0], definition.parent)
-        return names | {record.name for record in facts.imports if record.attribute in names}
+        is_made = definition.name in _CONSTRUCTORS
+        return known_as(facts, frozenset(self._family(target[0], definition.parent) if is_made else {definition.name}))
 
     def _edges_to(self, file: str, call: Call, target: Place, name: str) -> Iterator[Edge]:
         if call.callee.rpartition(".")[2] == name:

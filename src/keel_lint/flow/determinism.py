@@ -351,7 +351,7 @@ class Determinism(Reaching[Effect]):
                 yield Effect("order", source, Reading(), path, loop.start, loop.end, because=origin)
 
     def _factories(self, path: str, position: int) -> Iterator[Effect]:
-        """The default factories of a data class or model: `id: UUID = msgspec.field(default_factory=uuid4)`."""
+        """The default factories of a data class or model: `id: UUID = field(default_factory=uuid4)`."""
         for owner in self._project.mro(path, position):
             for assignment in self._project.facts(owner[0]).assignments:
                 if assignment.scope != owner[1] or not any(word in assignment.value for word in _FACTORIES):

@@ -45,8 +45,6 @@ _REQUESTS = frozenset({
 })  # fmt: skip
 _DJANGO_REQUESTS = frozenset({"django.http.HttpRequest", "django.core.handlers.asgi.ASGIRequest"})
 _METHODS = frozenset(_VERBS.split("|"))
-
-
 _ASYNC = frozenset({b"async def"})
 _FEW_FILES = 8
 

@@ -391,8 +391,6 @@ class _Builder:
     def parameter(self, node: Node, keyword_only: bool) -> Parameter:
         kind, annotation, default = "kwonly" if keyword_only else "plain", "", ""
         name: Node | None = node
-        if node.type == "identifier":
-            return Parameter(self.slice(node), kind, annotation, default)  # type: ignore[arg-type]
         if node.type in {"default_parameter", "typed_default_parameter", "typed_parameter"}:
             name = node.child_by_field_name("name") or node.named_children[0]
             annotation = self.field(node, "type")

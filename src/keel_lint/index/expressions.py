@@ -15,6 +15,13 @@ def parsed(text: str) -> ast.expr | None:
         return None
 
 
+def last_name(node: ast.expr | None) -> str:
+    """The last part of a name or attribute; empty for any other expression."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
 def parsed_definition(source: bytes, start: int, end: int) -> tuple[ast.Module | None, int]:
     """The tree of the lines of a definition, `None` where this Python does not read them, and the row of the first of them.
 

@@ -153,3 +153,8 @@ class ModuleFacts(msgspec.Struct, frozen=True, array_like=True):
 def assignments_of(facts: ModuleFacts, scope: int) -> tuple[Assignment, ...]:
     """The assignments that stand directly in a scope."""
     return tuple(assignment for assignment in facts.assignments if assignment.scope == scope)
+
+
+def known_as(facts: ModuleFacts, names: frozenset[str]) -> frozenset[str]:
+    """Names, and those that a module gives to what it imports under one of them."""
+    return names | {record.name for record in facts.imports if record.attribute in names}

@@ -235,12 +235,14 @@ def last(call: cst.Call) -> str:
 
 def may_pay(where: Definition | Glance, call: Call) -> bool:
     """Whether a call is named after a payment, or may lead to one: asked before the dear questions."""
+    if where.jobs.charge_calls:
+        return True
     if ".objects." in f"{call.callee}.":  # a query asks the database
-        return bool(where.jobs.charge_calls)
+        return False
     head, dot, _ = call.callee.partition(".")
     imports = Names.of(where.facts).imported.get(head, ())
     names = {call.callee.rpartition(".")[2], *(record.attribute for record in imports if not dot)}
-    if where.jobs.charge_calls or any(map(is_named_so, names)):
+    if any(map(is_named_so, names)):
         return True
     if not (_PAYING.search(call.callee) or any(_PAYING.search(record.attribute) for record in imports)):
         if not imports:

@@ -34,7 +34,9 @@ WAITING = frozenset({
 })  # fmt: skip
 """Calls that wait for ever unless they are given a `timeout`."""
 
-_WAITING_METHODS = frozenset(name.rpartition(".")[2] for name in WAITING)
+WAITING_NAMES = frozenset(name.rpartition(".")[2] for name in WAITING)
+"""The last parts of their names."""
+
 _WAITING_WITHOUT_ARGUMENT = frozenset({"urllib.request.urlretrieve", "xmlrpc.client.ServerProxy"})
 _SESSIONS = frozenset({
     "aiohttp.ClientSession", "paramiko.SSHClient", "requests.Session", "requests.session", "urllib3.PoolManager",
@@ -211,7 +213,7 @@ def _name(project: Project, path: str, call: Call, symbol: Symbol) -> str:
     """The canonical name of a call that talks to the outside; empty for another."""
     if symbol.state == "local":
         _, dot, method = call.callee.rpartition(".")
-        held = held_name(project, path, call) if dot and method in _WAITING_METHODS else ""
+        held = held_name(project, path, call) if dot and method in WAITING_NAMES else ""
         return held if held in WAITING and not _has_adapter(project, path, call) else ""
     name = made_name(project, symbol)
     return name if talks(name) or (symbol.state == "external" and _API_CLIENT.match(name)) else ""

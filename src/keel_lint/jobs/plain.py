@@ -12,7 +12,7 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from keel_lint.index.expressions import parsed
+from keel_lint.index.expressions import last_name, parsed
 from keel_lint.jobs.types import (
     BASE64,
     COLLECTIONS,
@@ -142,7 +142,7 @@ class Plain:
         """The last name of what is called, as it is called where it is imported from."""
         if isinstance(node, ast.Name):
             return next((one.attribute for one in self._glance.facts.imports if one.name == node.id and one.attribute), node.id)
-        return node.attr if isinstance(node, ast.Attribute) else ""
+        return last_name(node)
 
     # -- names ------------------------------------------------------------------------------------------------------------
 
